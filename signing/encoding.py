@@ -1,0 +1,58 @@
+"""Strict text encodings: base64, base64url and decimals, one accepted spelling per value.
+
+Python's own decoders accept foreign characters, non-zero trailing bits, ``4_2`` and non-ASCII digits.
+Here a text is accepted only if encoding its value again gives the same text.
+"""
+
+import base64
+import binascii
+import re
+
+from signing.errors import MalformedError
+
+_DECIMAL = re.compile(rb"0|[1-9][0-9]{0,19}")
+INT64_MAX = 2**63 - 1
+
+
+def b64_encode(data: bytes) -> str:
+    """Encode as RFC 4648 §4 base64 (standard alphabet, padded)."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def b64_decode(text: str, *, what: str) -> bytes:
+    """Decode canonical RFC 4648 §4 base64; raise MalformedError (``form.base64``), naming ``what``."""
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        raise MalformedError("form.base64", f"{what}: not base64") from None
+    if base64.b64encode(data).decode("ascii") != text:
+        raise MalformedError("form.base64", f"{what}: base64 is not canonical")
+    return data
+
+
+def b64url_encode(data: bytes) -> str:
+    """Encode as RFC 4648 §5 base64url without padding, as JOSE wants it (RFC 7515 §2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def b64url_decode(text: str, *, what: str) -> bytes:
+    """Decode canonical unpadded base64url; raise MalformedError (``form.base64url``), naming ``what``."""
+    try:
+        raw = text.encode("ascii")
+        data = base64.b64decode(raw + b"=" * (-len(raw) % 4), altchars=b"-_", validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        raise MalformedError("form.base64url", f"{what}: not base64url") from None
+    if b64url_encode(data) != text:
+        raise MalformedError("form.base64url", f"{what}: base64url is not canonical")
+    return data
+
+
+def parse_decimal(text: str | bytes, *, what: str, maximum: int = INT64_MAX) -> int:
+    """Read ASCII digits without sign or leading zero; raise MalformedError (``form.decimal``) otherwise."""
+    raw = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    if not _DECIMAL.fullmatch(raw):
+        raise MalformedError("form.decimal", f"{what}: not a canonical decimal number")
+    value = int(raw)
+    if value > maximum:
+        raise MalformedError("form.decimal", f"{what}: larger than {maximum}")
+    return value

@@ -1,0 +1,124 @@
+"""Shell: private keys and other secrets in files, encrypted under a passphrase.
+
+Format ``ematerials/keyfile/v1``: canonical JSON with the kind, scrypt parameters and salt, and an AES-256-GCM box whose
+associated data are all other members. Only the one canonical spelling is read: no byte can be changed unnoticed.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from signing.encoding import b64_decode, b64_encode
+from signing.errors import MalformedError, UnavailableError, VerificationError
+from signing.signers import Ed25519Signer, Es256Signer
+from signing.strict_json import JsonValue, dump_json, json_int, json_object, json_str, parse_json
+
+VERSION: Final = "ematerials/keyfile/v1"
+SCRYPT_LOG_N: Final = 15
+_MAX_BYTES: Final = 4096
+# scrypt takes 2^log_n KiB of memory: a hostile file can make us spend 128 MiB, no more.
+_LOG_N_MIN: Final = 10
+_LOG_N_MAX: Final = 17
+_SIGNERS: Final[dict[str, type[Ed25519Signer] | type[Es256Signer]]] = {"Ed25519": Ed25519Signer, "ES256": Es256Signer}
+
+
+def seal_secret(
+    secret: bytes, passphrase: bytes, *, kind: str, random_bytes: Callable[[int], bytes], log_n: int = SCRYPT_LOG_N
+) -> bytes:
+    """Encrypt ``secret`` as the bytes of a key file; scrypt's cost is N = 2^log_n (RFC 7914; r = 8, p = 1).
+
+    Raises MalformedError for what ``open_secret`` would refuse: a file that can't be read again is never made.
+    """
+    salt, nonce = random_bytes(16), random_bytes(12)
+    header: dict[str, JsonValue] = {
+        "version": VERSION, "kind": kind, "log_n": log_n, "salt": b64_encode(salt), "nonce": b64_encode(nonce)
+    }  # fmt: skip
+    box = AESGCM(_derive(passphrase, salt, log_n)).encrypt(nonce, secret, dump_json(header))
+    data = dump_json(header | {"box": b64_encode(box)}) + b"\n"
+    _read(data)
+    return data
+
+
+def open_secret(data: bytes, passphrase: bytes) -> tuple[str, bytes]:
+    """Return (kind, secret) of a key file's bytes.
+
+    Raises MalformedError for another form, VerificationError (``keyfile.passphrase``) for a wrong passphrase or a
+    changed file: the two can't be told apart.
+    """
+    header, salt, nonce, box = _read(data)
+    kind = json_str(header["kind"], what="key file kind", max_length=32)
+    try:
+        return kind, AESGCM(_derive(passphrase, salt, header["log_n"])).decrypt(nonce, box, dump_json(header))
+    except InvalidTag:
+        raise VerificationError("keyfile.passphrase", "key file: wrong passphrase, or the file was changed") from None
+
+
+def _read(data: bytes) -> tuple[dict[str, JsonValue], bytes, bytes, bytes]:
+    """The members without the box, salt, nonce and box."""
+    names = ("version", "kind", "log_n", "salt", "nonce", "box")
+    header = json_object(parse_json(data, what="key file", max_bytes=_MAX_BYTES), what="key file", required=names)
+    if header["version"] != VERSION:
+        raise MalformedError("form.version", f"key file: the version is not {VERSION}")
+    if data != dump_json(header) + b"\n":
+        raise MalformedError("form.canonical", "key file: not in canonical form")
+    salt, nonce, box = (
+        b64_decode(json_str(header[name], what=f"key file {name}", max_length=_MAX_BYTES), what=f"key file {name}")
+        for name in ("salt", "nonce", "box")
+    )
+    if len(nonce) != 12 or len(salt) != 16:
+        raise MalformedError("keyfile.form", "key file: salt or nonce of wrong length")
+    json_str(header["kind"], what="key file kind", max_length=32)
+    return {name: value for name, value in header.items() if name != "box"}, salt, nonce, box
+
+
+def write_key_file(path: Path, data: bytes) -> None:
+    """Create ``path`` (mode 0600) durably, whole or not at all, and never over another file.
+
+    Raises MalformedError (``keyfile.exists``), UnavailableError (``keyfile.unwritable``).
+    """
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+            os.link(stream.name, path)
+        _sync_folder(path.parent)
+    except FileExistsError:
+        raise MalformedError("keyfile.exists", f"key file {path.name}: exists already") from None
+    except OSError as error:
+        raise UnavailableError("keyfile.unwritable", f"key file {path.name}: {error.strerror}") from None
+
+
+def read_key_file(path: Path) -> bytes:
+    """The bytes of a key file; raises UnavailableError (``keyfile.missing``) if it can't be read."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise UnavailableError("keyfile.missing", f"key file {path.name}: {error.strerror}") from None
+
+
+def signer_of(kind: str, secret: bytes) -> Ed25519Signer | Es256Signer:
+    """The signer of an opened key file of kind ``Ed25519`` or ``ES256``."""
+    if kind not in _SIGNERS:
+        raise MalformedError("keyfile.kind", "key file: not a signing key")
+    return _SIGNERS[kind](secret)
+
+
+def _derive(passphrase: bytes, salt: bytes, log_n: JsonValue) -> bytes:
+    cost = 1 << json_int(log_n, what="key file log_n", minimum=_LOG_N_MIN, maximum=_LOG_N_MAX)
+    return Scrypt(salt=salt, length=32, n=cost, r=8, p=1).derive(passphrase)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
