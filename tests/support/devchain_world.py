@@ -1,0 +1,108 @@
+"""A development chain with the anchor contract on it, and accounts that need no funds."""
+
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any, Self
+
+from eth_account import Account
+
+from anchors.contract import Revert, decode_revert, encode_anchor
+from anchors.deploy import Network, deploy_contract, register_origin, set_anchorer
+from anchors.devchain.chain import DEFAULT_CHAIN_ID, DevChain, open_dev_chain
+from anchors.transaction import account_address
+
+GOVERNOR, ADMIN, ANCHORER, STRANGER = (bytes([n]) * 32 for n in range(1, 5))
+ORIGIN_NAME = "log.example/city"
+START = 1_750_000_000
+
+
+def open_chain(path: Path, **changes: Any) -> DevChain:
+    """A chain with a clock that goes on by ten seconds at each look and keys from a fixed seed."""
+    ticks = count(START, 10)
+    arguments: dict[str, Any] = {"clock": lambda: next(ticks), "random_bytes": Random(20261).randbytes}
+    return open_dev_chain(path, **(arguments | changes))
+
+
+def signed(chain: DevChain, key: bytes, to: bytes | None, data: bytes = b"", **changes: Any) -> bytes:
+    """A raw transaction with the account's next nonce, as eth-account signs it."""
+    sender = "0x" + account_address(key).hex()
+    fields = {
+        "chainId": chain.chain_id,
+        "nonce": int(result(chain, "eth_getTransactionCount", sender, "latest"), 16),
+        "gas": 3_000_000,
+        "gasPrice": 0,
+        "value": 0,
+        "data": data,
+    } | changes
+    if to is not None:
+        fields["to"] = to
+    return bytes(Account.sign_transaction(fields, key).raw_transaction)
+
+
+def result(chain: Any, method: str, *params: Any) -> Any:
+    """The result of a call that must succeed."""
+    response = chain.dispatch(method, list(params))
+    assert "error" not in response, response
+    return response["result"]
+
+
+def error(chain: Any, method: str, *params: Any) -> Any:
+    """The error of a call that must fail."""
+    response = chain.dispatch(method, list(params))
+    assert "result" not in response, response
+    return response["error"]
+
+
+@dataclass
+class World:
+    """The chain, the contract, one registered origin with one anchorer."""
+
+    chain: DevChain
+    contract: bytes
+    origin: bytes
+    network: Network = field(repr=False)
+
+    @classmethod
+    def create(cls, chain: DevChain) -> Self:
+        network = Network(chain.dispatch, DEFAULT_CHAIN_ID)
+        contract = deploy_contract(network, governor_key=GOVERNOR).address
+        origin = register_origin(
+            network, contract=contract, governor_key=GOVERNOR, name=ORIGIN_NAME, admin=account_address(ADMIN)
+        )
+        set_anchorer(network, contract=contract, admin_key=ADMIN, origin=origin, anchorer=account_address(ANCHORER))
+        return cls(chain, contract, origin, network)
+
+    def send(self, key: bytes, data: bytes, **changes: Any) -> dict[str, Any]:
+        """Mine a call of the contract and return its receipt."""
+        raw = signed(self.chain, key, self.contract, data, **changes)
+        tx_hash = result(self.chain, "eth_sendRawTransaction", "0x" + raw.hex())
+        receipt: dict[str, Any] = result(self.chain, "eth_getTransactionReceipt", tx_hash)
+        return receipt
+
+    def call(self, data: bytes, *, key: bytes = STRANGER, block: str = "latest") -> bytes:
+        """The return data of a call that must succeed."""
+        return bytes.fromhex(result(self.chain, "eth_call", self.call_object(key, data), block)[2:])
+
+    def refusal(self, key: bytes, data: bytes) -> Revert:
+        """The decoded revert of a call that must be refused; it is refused alike when mined."""
+        failure = error(self.chain, "eth_call", self.call_object(key, data), "latest")
+        assert (failure["code"], failure["message"]) == (-32000, "Execution reverted")
+        assert self.send(key, data)["status"] == "0x0"
+        return decode_revert(bytes.fromhex(failure["data"][2:]))
+
+    def storage(self, slot: bytes, block: str = "latest") -> bytes:
+        """One storage word of the contract."""
+        word = result(self.chain, "eth_getStorageAt", "0x" + self.contract.hex(), "0x" + slot.hex(), block)
+        return bytes.fromhex(word[2:])
+
+    def anchor_call(self, old_size: int, new_size: int, root: bytes, proof: Any = ()) -> bytes:
+        """Calldata of ``anchor`` for this world's origin."""
+        return encode_anchor(
+            origin=self.origin, old_size=old_size, new_size=new_size, new_root=root, note_hash=b"\x11" * 32, proof=proof
+        )
+
+    def call_object(self, key: bytes, data: bytes) -> dict[str, str]:
+        """The transaction object of a call of the contract."""
+        return {"from": "0x" + account_address(key).hex(), "to": "0x" + self.contract.hex(), "data": "0x" + data.hex()}
