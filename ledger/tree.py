@@ -1,0 +1,76 @@
+"""The growing tree: its frontier, from which a root is computed and to which leaves are added.
+
+A tree of any size is a row of full subtrees, one for each set bit of the size, largest first. Their top hashes (the
+*peaks*) are all that is needed to add leaves and to compute the root (RFC 9162 §2.1.1): a lone right subtree is
+carried up, never doubled.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ledger.hashing import EMPTY_ROOT, HASH_SIZE, MAX_SIZE, LeafHash, RootHash, node_hash
+from signing import MalformedError
+
+
+def full_root(hashes: Sequence[bytes]) -> bytes:
+    """Top hash over 1, 2, 4, … hashes of equal height; raises MalformedError for another count."""
+    if len(hashes).bit_count() != 1:
+        raise MalformedError("form.range", "a full subtree has a power of two of hashes")
+    row = list(hashes)
+    while len(row) > 1:
+        row = [node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=True)]
+    return row[0]
+
+
+def join_peaks(peaks: Sequence[bytes]) -> bytes:
+    """Top hash over full subtrees of falling height, given left to right; at least one."""
+    root = peaks[-1]
+    for peak in reversed(peaks[:-1]):
+        root = node_hash(peak, root)
+    return root
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What adding leaves gave: the new frontier, and each inner node completed on the way, {(height, index): hash}."""
+
+    frontier: "Frontier"
+    completed: dict[tuple[int, int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """Size of a tree and the peaks of its full subtrees, left to right. ``Frontier()`` is the empty tree."""
+
+    size: int = 0
+    peaks: tuple[bytes, ...] = ()
+
+    @classmethod
+    def from_bytes(cls, size: int, data: bytes) -> "Frontier":
+        """Read peaks that ``to_bytes`` wrote; raises MalformedError (``form.frontier``) if their number is wrong."""
+        if not 0 <= size <= MAX_SIZE or len(data) != size.bit_count() * HASH_SIZE:
+            raise MalformedError("form.frontier", "frontier: not one hash for each set bit of the size")
+        return cls(size, tuple(data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)))
+
+    def to_bytes(self) -> bytes:
+        """The peaks, 32 bytes each, left to right."""
+        return b"".join(self.peaks)
+
+    def root(self) -> RootHash:
+        """Root of the tree."""
+        return RootHash(join_peaks(self.peaks)) if self.peaks else EMPTY_ROOT
+
+    def extend(self, leaves: Iterable[LeafHash]) -> Growth:
+        """Add leaves at the right; holds about one hash in memory for each leaf added."""
+        size, peaks = self.size, list(self.peaks)
+        completed: dict[tuple[int, int], bytes] = {}
+        for leaf in leaves:
+            node: bytes = leaf
+            height = 0
+            while size >> height & 1:
+                node = node_hash(peaks.pop(), node)
+                height += 1
+                completed[height, size >> height] = node
+            peaks.append(node)
+            size += 1
+        return Growth(Frontier(size, tuple(peaks)), completed)
