@@ -1,0 +1,91 @@
+"""The verification report: ten questions, each with its own answer, and never a guess.
+
+An outage, a missing part or an unknown profile is *undetermined*: it reads neither as "invalid" nor as "valid".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from signing import JsonValue
+
+
+class Facet(StrEnum):
+    """What is asked of a bundle, in the order in which a report shows it."""
+
+    INTEGRITY = "integrity"
+    SIGNATURE = "signature"
+    ISSUER = "issuer"
+    INCLUSION = "inclusion"
+    CHECKPOINT = "checkpoint"
+    ANCHOR = "anchor"
+    VALIDITY = "validity"
+    STATUS = "status"
+    GRANT = "grant"
+    FILE = "file"
+
+
+class Verdict(StrEnum):
+    """The four answers."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    UNDETERMINED = "undetermined"
+    NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One facet's answer: a stable ``code`` for programs and an English ``detail`` without personal data."""
+
+    facet: Facet
+    verdict: Verdict
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationReport:
+    """The answers of one verification at one time.
+
+    ``as_of`` is the decision time, ``status_as_of`` the issue time of the status list that was read, ``anchored_at``
+    the block time of the anchor (all in Unix seconds), ``grade`` the strength of the anchor.
+    """
+
+    findings: tuple[Finding, ...]
+    as_of: int
+    material_id: str | None = None
+    issuer: str | None = None
+    status_as_of: int | None = None
+    anchored_at: int | None = None
+    grade: str | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The whole: invalid if any facet is, else undetermined if any is, else valid."""
+        verdicts = {finding.verdict for finding in self.findings}
+        for verdict in (Verdict.INVALID, Verdict.UNDETERMINED):
+            if verdict in verdicts:
+                return verdict
+        return Verdict.VALID
+
+    def __getitem__(self, facet: Facet | str) -> Finding:
+        """The finding of one facet."""
+        return next(finding for finding in self.findings if finding.facet == facet)
+
+    def to_json(self) -> Mapping[str, JsonValue]:
+        """The report as JSON: ``verdict``, ``as_of`` and one member per facet."""
+        facets: dict[str, JsonValue] = {
+            str(finding.facet): {"verdict": str(finding.verdict), "code": finding.code, "detail": finding.detail}
+            for finding in self.findings
+        }
+        return {
+            "verdict": str(self.verdict),
+            "as_of": self.as_of,
+            "material_id": self.material_id,
+            "issuer": self.issuer,
+            "status_as_of": self.status_as_of,
+            "anchored_at": self.anchored_at,
+            "grade": self.grade,
+            "facets": facets,
+        }
