@@ -1,0 +1,108 @@
+"""Put evidence bundles together from what the home holds."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from anchors import anchor_proof_to_json, read_anchor_proof
+from anchors.store import SqlAnchorProofs
+from api import clock, names
+from api.anchoring import anchor_scope, chain_profile
+from api.home import home_ports
+from api.registering import current_status_list
+from api.trust_lists import current_trust, renew_trust
+from api.workspace import Workspace
+from ledger import format_receipt, leaf_hash
+from materials.bundle import Bundle, LoggedToken, UseEvidence, format_bundle
+from materials.commitment import commit_to, format_commitment
+from materials.ids import MaterialId
+from materials.ports import HomePorts
+from materials.records import MaterialRecord
+from materials.statement import join_statement
+from materials.usage import COMMITMENT_KIND
+from signing import JsonValue, RefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one bundle needs besides the statement's disclosures and the use it may show."""
+
+    record: MaterialRecord
+    receipt: bytes
+    anchor: JsonValue
+    status_list: str
+    events: tuple[LoggedToken, ...]
+
+
+def make_bundle(workspace: Workspace, jti: MaterialId) -> bytes:
+    """The bundle of a material with all its disclosures, for the issuer and the archive.
+
+    Raises RefusedError (``material.unknown``), VerificationError (``vault.erased`` after an erasure).
+    """
+    now = clock.now()
+    renew_trust(workspace, now)
+    with workspace.database.write() as connection:
+        ports = home_ports(workspace, connection, known_head=None)
+        evidence = _evidence(workspace, connection, ports, jti, now)
+        statement = join_statement(evidence.record.jwt, ports.vault.read_disclosures(jti))
+    return _format(evidence, statement, None)
+
+
+def make_use_bundle(
+    workspace: Workspace, jti: MaterialId, *, presentation: str, chain: tuple[str, ...], record: str
+) -> bytes:
+    """The bundle handed to a relying organisation: the fields released to it, and why it may hold them."""
+    now = clock.now()
+    with workspace.database.write() as connection:
+        ports = home_ports(workspace, connection, known_head=None)
+        evidence = _evidence(workspace, connection, ports, jti, now)
+        receipt = _record_receipt(workspace, connection, record)
+    return _format(evidence, presentation, UseEvidence(chain, LoggedToken(record, receipt)))
+
+
+def _format(evidence: Evidence, statement: str, use: UseEvidence | None) -> bytes:
+    return format_bundle(
+        Bundle(
+            statement=statement,
+            receipt=evidence.receipt,
+            anchor=evidence.anchor,
+            status_list=evidence.status_list,
+            events=evidence.events,
+            use=use,
+        )
+    )
+
+
+def _evidence(workspace: Workspace, connection: Connection, ports: HomePorts, jti: MaterialId, now: int) -> Evidence:
+    record = ports.materials.find(jti)
+    if record is None:
+        raise RefusedError("material.unknown", "no material with this id is registered here")
+    events = tuple(
+        LoggedToken(event.jws, _receipt(workspace, connection, event.log_index)) for event in ports.events.of(jti)
+    )
+    receipt, anchor = _anchored_receipt(workspace, connection, record.log_index, now)
+    trust = current_trust(workspace, connection, now)
+    uri = names.status_uri(workspace.settings.origin)
+    status_list = current_status_list(workspace, ports, uri, trust, now)
+    return Evidence(record, receipt, anchor, status_list.token, events)
+
+
+def _receipt(workspace: Workspace, connection: Connection, index: int, size: int | None = None) -> bytes:
+    return format_receipt(workspace.log(connection).receipt(index, size))
+
+
+def _record_receipt(workspace: Workspace, connection: Connection, record: str) -> bytes | None:
+    """Receipt of the commitment to a usage record."""
+    entry = format_commitment(commit_to(COMMITMENT_KIND, record))
+    index = workspace.log(connection).index_of(leaf_hash(entry))
+    return None if index is None else _receipt(workspace, connection, index)
+
+
+def _anchored_receipt(workspace: Workspace, connection: Connection, index: int, now: int) -> tuple[bytes, JsonValue]:
+    """The receipt in the first anchored tree that holds the entry; in the latest tree while none is anchored."""
+    scope = anchor_scope(chain_profile(workspace, connection, now), workspace.settings.origin)
+    covering = SqlAnchorProofs(connection, scope).covering(index + 1)
+    if covering is None:
+        return _receipt(workspace, connection, index), None
+    size, proof = covering
+    return _receipt(workspace, connection, index, size), anchor_proof_to_json(read_anchor_proof(proof))

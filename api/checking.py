@@ -1,0 +1,147 @@
+"""``fsck``: re-derive everything from stored bytes, and compare it with the chain."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError
+
+from anchors import check_chain_head, read_anchor_proof, verify_anchor_proof
+from anchors.store import SqlAnchorProofs
+from api import names
+from api.anchoring import anchor_scope, chain_of, chain_profile
+from api.home import home_ports
+from api.workspace import Workspace
+from ledger import open_checkpoint
+from ledger.database import reading
+from ledger.fsck import fsck as check_log
+from materials.fsck import check_materials
+from materials.fsck_status import check_status_lists
+from materials.ids import EntityId
+from materials.store.scan import SqlMaterialScan
+from materials.store.trust import SqlTrustStore
+from materials.trust import Role, TrustList
+from materials.trust_list import check_trust_update, parse_trust_list, verify_trust_list
+from signing import KeyId, LedgerError, PublicKey, UnavailableError, VerificationError
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong (``undetermined``: that could not be checked): what, in which table and row."""
+
+    code: str
+    where: str
+    message: str
+    undetermined: bool = False
+
+
+Step = tuple[str, Callable[[], Iterator[Finding]]]
+
+
+def check_steps(workspace: Workspace, connection: Connection, now: int) -> list[Step]:
+    """The checks in their order, each with a name to show; ``connection`` is a snapshot (``reading``)."""
+    return [
+        ("log", lambda: _log(workspace, connection)),
+        ("trust lists", lambda: _trust_lists(workspace, connection)),
+        ("materials", lambda: _materials(workspace, connection)),
+        ("status lists", lambda: _status_lists(workspace, connection)),
+        ("anchor proofs", lambda: _anchor_proofs(workspace, connection)),
+        ("chain", lambda: _chain(workspace, connection, now)),
+    ]
+
+
+def fsck(workspace: Workspace, now: int, *, begin: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:
+    """Everything that is wrong with the workspace, what comes first in the log first; ``begin`` hears of each step.
+
+    Raises nothing for what is stored: bytes that can't be read are findings too.
+    """
+    with reading(workspace.database.engine).connect() as connection:
+        for name, step in check_steps(workspace, connection, now):
+            begin(name)
+            try:
+                yield from step()
+            except UnavailableError as error:
+                yield Finding(error.code, name, str(error), undetermined=True)
+            except LedgerError as error:
+                yield Finding(error.code, name, str(error))
+            except DatabaseError:
+                yield Finding("fsck.unreadable", name, "the database can't read its tables")
+
+
+def _log(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
+    for found in check_log(connection, [workspace.log_key]):
+        yield Finding(found.code, found.where, found.message)
+
+
+def _trust_lists(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
+    list_key = workspace.keyring.signer(names.LIST_KEY).public_key
+    held = None
+    for number, text in enumerate(SqlTrustStore(connection).all(), start=1):
+        try:
+            verified = verify_trust_list(text, list_key, parse_trust_list(text).iat)
+            if verified.list.seq != number:
+                raise VerificationError("trust.gap", "a trust list is missing")
+            if held is not None:
+                check_trust_update(held, verified)
+            held = verified
+        except LedgerError as error:
+            yield Finding(error.code, f"trust_list seq={number}", str(error))
+    if held is None:
+        yield Finding("trust.missing", "trust_list", "no trust list can be read")
+
+
+def _find_key(connection: Connection) -> Callable[[EntityId, KeyId, Role], PublicKey]:
+    """Keys by the latest trust list, whatever its date: old keys stay listed."""
+    text = SqlTrustStore(connection).latest()
+    if text is None:
+        raise VerificationError("trust.missing", "no trust list to find keys in")
+    trust_list: TrustList = parse_trust_list(text)
+    return lambda entity, kid, role: trust_list.find_key(entity, kid, role).public_key
+
+
+def _materials(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
+    ports = home_ports(workspace, connection, known_head=None)
+    findings = check_materials(
+        ports,
+        SqlMaterialScan(connection),
+        home_secret=workspace.home_secret,
+        find_key=_find_key(connection),
+    )
+    for found in findings:
+        yield Finding(found.code, found.where, found.message)
+
+
+def _status_lists(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
+    ports, scan = home_ports(workspace, connection, known_head=None), SqlMaterialScan(connection)
+    uri, find_key = names.status_uri(workspace.settings.origin), _find_key(connection)
+    for found in check_status_lists(ports, scan, uri=uri, find_key=find_key):
+        yield Finding(found.code, found.where, found.message)
+
+
+def _anchor_proofs(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
+    """Each stored proof holds offline, and is of a checkpoint that this log signed."""
+    text = SqlTrustStore(connection).latest()
+    profiles = () if text is None else parse_trust_list(text).chains
+    if not profiles:
+        return
+    stored = SqlAnchorProofs(connection, anchor_scope(profiles[-1], workspace.settings.origin))
+    size = 0
+    while (found := stored.covering(size + 1)) is not None:
+        size, proof = found
+        try:
+            verified = verify_anchor_proof(read_anchor_proof(proof), profiles, log_key=workspace.log_key)
+            note = workspace.log(connection).checkpoint_at(size)
+            if note is None or open_checkpoint(note, workspace.log_key) != verified.checkpoint:
+                raise VerificationError("fsck.anchor-checkpoint", "the log has no such checkpoint")
+        except LedgerError as error:
+            yield Finding(error.code, f"anchor_proof size={size}", str(error))
+
+
+def _chain(workspace: Workspace, connection: Connection, now: int) -> Iterator[Finding]:
+    """The chain's head lies in this log."""
+    chain_profile(workspace, connection, now)
+    with chain_of(workspace, now, writable=False) as chain:
+        head = chain.head(workspace.settings.origin)
+    if head.size > 0:
+        check_chain_head(workspace.log(connection), head, workspace.log_key)
+    yield from ()

@@ -1,0 +1,60 @@
+"""``fsck``: the archivist's check."""
+
+import typer
+from rich.text import Text
+
+from api import clock
+from api.checking import Finding, fsck
+from api.cli.options import JsonOption, WorkspaceOption, open_workspace
+from api.cli.output import EXIT_DONE, EXIT_INVALID, EXIT_UNDETERMINED, console, print_json
+from api.wording import chinese
+from signing import JsonValue
+
+_STEPS = {
+    "log": "日志",
+    "trust lists": "信任列表",
+    "materials": "材料与文件",
+    "grants and uses": "授权与使用记录",
+    "status lists": "状态列表",
+    "anchor proofs": "上链证明",
+    "chain": "区块链",
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command("fsck")(check)
+
+
+def check(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """从存储的字节重新推算一切，并与链比对；指出第一处错误。 · Re-derive everything and compare it with the chain."""
+    out = console()
+
+    def begin(step: str) -> None:
+        if not as_json:
+            out.print(f"检查 checking   {_STEPS.get(step, step)} {step}")
+
+    with open_workspace(workspace) as opened:
+        findings = list(fsck(opened, clock.now(), begin=begin))
+    if as_json:
+        print_json({"clean": not findings, "findings": [_to_json(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            out.print(Text(f"✘ {chinese(finding.code)}  {finding.where}: {finding.message}  [{finding.code}]"))
+        out.print(f"✘ 发现 {len(findings)} 处问题 · findings" if findings else "✔ 全部一致 · all is consistent")
+    raise typer.Exit(_exit_code(findings))
+
+
+def _to_json(finding: Finding) -> JsonValue:
+    return {
+        "code": finding.code,
+        "where": finding.where,
+        "message": finding.message,
+        "undetermined": finding.undetermined,
+    }
+
+
+def _exit_code(findings: list[Finding]) -> int:
+    if any(not finding.undetermined for finding in findings):
+        return EXIT_INVALID
+    return EXIT_UNDETERMINED if findings else EXIT_DONE

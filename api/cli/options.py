@@ -1,0 +1,77 @@
+"""Options that several commands share, and the readers of their values."""
+
+import mimetypes
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from api.settings import FILE_NAME
+from api.workspace import Workspace
+from signing import JsonValue, MalformedError, parse_json
+
+DEFAULT_WORKSPACE: Final = Path("workspace")
+_MAX_FIELDS_BYTES: Final = 1 << 20
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        "-w",
+        envvar="EMATERIALS_WORKSPACE",
+        help="工作区目录（默认：当前目录，否则 ./workspace） · the workspace (default: here, else ./workspace)",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="以 JSON 输出结果 · print the result as JSON")]
+
+
+def open_workspace(path: Path | None) -> Workspace:
+    """The workspace named, or the one here, or ``./workspace``."""
+    if path is None:
+        path = Path() if Path(FILE_NAME).exists() else DEFAULT_WORKSPACE
+    return Workspace.open(path)
+
+
+def usage_error(message: str) -> typer.BadParameter:
+    """A wrong argument: exit code 64."""
+    return typer.BadParameter(message)
+
+
+def read_time(text: str) -> int:
+    """Unix seconds, or an ISO 8601 date or time (UTC if it names no zone)."""
+    if text.isascii() and text.isdigit() and len(text) <= 11:
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise usage_error("时间须为 Unix 秒或 ISO 8601 · a time is Unix seconds or ISO 8601") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def read_fields(pairs: list[str], file: Path | None) -> dict[str, JsonValue]:
+    """Fields from ``--fields FILE`` (a JSON object) and from ``--field name=value``, which wins.
+
+    Values stay texts; the material type turns integers into numbers. Personal data is better given in a file, since
+    a command line can be seen by others on the machine.
+    """
+    fields: dict[str, JsonValue] = {}
+    if file is not None:
+        value = parse_json(file.read_bytes(), what=file.name, max_bytes=_MAX_FIELDS_BYTES)
+        if not isinstance(value, dict):
+            raise MalformedError("form.type", f"{file.name}: a JSON object of fields is needed")
+        fields.update(value)
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not name or not equals:
+            raise usage_error("--field 须写作 名称=值 · --field takes name=value")
+        fields[name] = text
+    return fields
+
+
+def media_type(path: Path) -> str:
+    """The media type that a file's name tells."""
+    if path.suffix.lower() == ".ofd":
+        return "application/ofd"
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"

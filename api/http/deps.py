@@ -1,0 +1,66 @@
+"""What handlers ask for: the workspace, the request as received, the authenticated caller.
+
+A handler that names one of the callers runs only for an authenticated one; it names the caller first, so that whoever
+is nobody learns nothing about the rest of the request.
+"""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.http import auth
+from api.http.auth import Caller
+from api.http.background import Anchoring
+from api.http.bodies import receive, receive_large
+from api.http.guesses import GuessLimit
+from api.http.signatures import ReceivedRequest
+from api.workspace import Workspace
+
+
+def _workspace(request: Request) -> Workspace:
+    workspace: Workspace = request.app.state.workspace
+    return workspace
+
+
+def _anchoring(request: Request) -> Anchoring:
+    anchoring: Anchoring = request.app.state.anchoring
+    return anchoring
+
+
+def _guesses(request: Request) -> GuessLimit:
+    guesses: GuessLimit = request.app.state.guesses
+    return guesses
+
+
+Home = Annotated[Workspace, Depends(_workspace)]
+AnchoringState = Annotated[Anchoring, Depends(_anchoring)]
+Guesses = Annotated[GuessLimit, Depends(_guesses)]
+Received = Annotated[ReceivedRequest, Depends(receive)]
+ReceivedLarge = Annotated[ReceivedRequest, Depends(receive_large)]
+
+
+def _organisation(workspace: Home, request: Received) -> Caller:
+    return auth.authenticate(workspace, request)
+
+
+def _organisation_with_files(workspace: Home, request: ReceivedLarge) -> Caller:
+    return auth.authenticate(workspace, request)
+
+
+def _chain_party(workspace: Home, request: Received) -> Caller:
+    return auth.authenticate(workspace, request, auth.by_chain(request.body))
+
+
+def _link_party(workspace: Home, request: Received) -> Caller:
+    return auth.authenticate(workspace, request, auth.by_known_link(request.body))
+
+
+def _holder(workspace: Home, request: Received) -> Caller:
+    return auth.authenticate(workspace, request, auth.by_root)
+
+
+OrganisationCaller = Annotated[Caller, Depends(_organisation)]
+SubmittingCaller = Annotated[Caller, Depends(_organisation_with_files)]
+ChainCaller = Annotated[Caller, Depends(_chain_party)]
+LinkCaller = Annotated[Caller, Depends(_link_party)]
+HolderCaller = Annotated[Caller, Depends(_holder)]

@@ -1,0 +1,56 @@
+"""The log's read path (C2SP tlog-tiles) under ``/log/``: checkpoint, tiles, entry bundles; byte for byte as signed.
+
+There is one URL for each resource: the raw path must be spelt exactly so. A path with percent escapes, leading zeros,
+doubled slashes or a width of 0 or 256 is not found; nothing is redirected. A tile is there once a signed checkpoint
+covers it: what the log holds is always covered.
+"""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api.http.deps import Home
+from api.http.openapi import ERRORS
+from ledger import parse_tile_path
+from signing import MalformedError, RefusedError
+
+PREFIX: Final = "/log/"
+_FOREVER: Final = "public, max-age=31536000, immutable"
+router = APIRouter(prefix="/log", tags=["log"], responses=ERRORS)
+
+
+def _exact_path(request: Request) -> str:
+    """The path below ``/log/`` as it was sent; only unescaped ASCII gets here unchanged."""
+    raw: str = request.scope["raw_path"].decode("latin-1")
+    if raw != request.scope["path"]:
+        raise RefusedError("log.no-tile", "not the one path of a resource of this log")
+    return raw.removeprefix(PREFIX)
+
+
+ExactPath = Annotated[str, Depends(_exact_path)]
+
+
+@router.head("/checkpoint", include_in_schema=False)
+@router.get("/checkpoint", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def checkpoint(workspace: Home, _: ExactPath) -> Response:
+    """最新检查点 · The latest checkpoint, a signed note."""
+    with workspace.database.read() as connection:
+        note = workspace.log(connection).checkpoint()
+    return Response(note, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-cache"})
+
+
+@router.head("/tile/{path:path}", include_in_schema=False)
+@router.get(
+    "/tile/{path:path}", response_class=Response, responses={200: {"content": {"application/octet-stream": {}}}}
+)
+def tile(workspace: Home, path: ExactPath) -> Response:
+    """瓦片与条目包 · Tiles `<L>/<N>[.p/<W>]` and entry bundles `entries/<N>[.p/<W>]`; they never change."""
+    try:
+        wanted = parse_tile_path(path)
+    except MalformedError:
+        raise RefusedError("log.no-tile", "not the path of a tile") from None
+    with workspace.database.read() as connection:
+        data = workspace.log(connection).tile(wanted)
+    if data is None:
+        raise RefusedError("log.no-tile", "no checkpoint of this log covers that tile yet")
+    return Response(data, media_type="application/octet-stream", headers={"Cache-Control": _FOREVER})

@@ -1,0 +1,78 @@
+"""The keys that this workspace holds: one encrypted file each, opened when first needed.
+
+Names say owner and role, as in ``uscc:11310110MB9F000199.issue``; ``home.*`` are the service's own secrets.
+"""
+
+import hmac
+import os
+from pathlib import Path
+from typing import Final, Literal
+
+from api import clock
+from signing import Es256Signer, MalformedError, Signer, UnavailableError
+from signing.keyfile import open_secret, read_key_file, seal_secret, signer_of, write_key_file
+
+PASSPHRASE_VARIABLE: Final = "EMATERIALS_PASSPHRASE"
+KeyKind = Literal["Ed25519", "ES256", "secp256k1", "secret"]
+
+
+class Keyring:
+    """Key files of one folder under one passphrase. Safe for use by several threads: files are only ever added."""
+
+    def __init__(self, folder: Path, passphrase: bytes) -> None:
+        self._folder = folder
+        self._passphrase = passphrase
+        self._open: dict[str, tuple[str, bytes]] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return self._path(name).exists()
+
+    def names(self) -> list[str]:
+        """The names of all keys held, sorted."""
+        return sorted(path.name.removesuffix(".key").replace("_", ":", 1) for path in self._folder.glob("*.key"))
+
+    def create(self, name: str, kind: KeyKind) -> None:
+        """Make a new key or 32-byte secret under ``name``; raises MalformedError (``keyfile.exists``)."""
+        secret = Es256Signer.generate(clock.random_bytes).secret_bytes() if kind == "ES256" else clock.random_bytes(32)
+        self.store(name, kind, secret)
+
+    def store(self, name: str, kind: KeyKind, secret: bytes) -> None:
+        """Keep a secret that was made elsewhere."""
+        data = seal_secret(secret, self._passphrase, kind=kind, random_bytes=clock.random_bytes)
+        write_key_file(self._path(name), data)
+
+    def signer(self, name: str) -> Signer:
+        """The signer called ``name``; raises UnavailableError (``keyfile.missing``)."""
+        kind, secret = self._secret(name)
+        return signer_of(kind, secret)
+
+    def secret(self, name: str) -> bytes:
+        """The 32 bytes called ``name``, for the parts that need them (chain accounts, the vault)."""
+        return self._secret(name)[1]
+
+    def _secret(self, name: str) -> tuple[str, bytes]:
+        if name not in self._open:
+            self._open[name] = open_secret(read_key_file(self._path(name)), self._passphrase)
+        return self._open[name]
+
+    def _path(self, name: str) -> Path:
+        if "/" in name or "\\" in name or name.startswith("."):
+            raise MalformedError("keyfile.name", "key name: holds a path separator")
+        return self._folder / f"{name.replace(':', '_', 1)}.key"
+
+
+def read_passphrase(path: Path) -> bytes:
+    """The passphrase from the environment, else from ``path``; raises UnavailableError (``passphrase.missing``)."""
+    value = os.environ.get(PASSPHRASE_VARIABLE)
+    if value:
+        return value.encode()
+    try:
+        return path.read_bytes().strip()
+    except OSError:
+        message = f"no passphrase: set {PASSPHRASE_VARIABLE}, or make the file that passphrase_file names"
+        raise UnavailableError("passphrase.missing", message) from None
+
+
+def derived_secret(secret: bytes, purpose: str) -> bytes:
+    """A 32-byte secret of its own for each purpose, from one stored secret (HMAC-SHA-256)."""
+    return hmac.digest(secret, f"ematerials/{purpose}/v1".encode(), "sha256")

@@ -1,0 +1,13 @@
+"""The tables of all packages, as alembic compares them with a database. Each package owns its own."""
+
+from typing import Final
+
+import anchors.tables
+import ledger.tables
+from materials.store import grant_tables, tables, trust
+from materials.store.metadata import metadata
+
+MATERIAL_TABLES: Final = (tables, grant_tables, trust)
+"""The modules that fill the metadata of materials when they are imported."""
+
+TABLES: Final = (ledger.tables.metadata, anchors.tables.metadata, metadata)

@@ -1,0 +1,93 @@
+"""Settings: one source, the file ``ematerials.toml`` of a workspace. Unknown keys are refused.
+
+Secrets are not settings: the passphrase of the key files comes from the environment variable
+``EMATERIALS_PASSPHRASE`` or from the file named by ``passphrase_file``.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from signing import MalformedError, UnavailableError
+
+FILE_NAME: Final = "ematerials.toml"
+
+Origin = Annotated[str, StringConstraints(pattern=r"^[!-*,-~]{1,255}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChainSettings(_Section):
+    """Where checkpoints are anchored: the embedded development chain, or a node's JSON-RPC."""
+
+    kind: Literal["embedded", "rpc"] = "embedded"
+    urls: tuple[str, ...] = ()
+    path: str = "chain.db"
+    gas_price: int = Field(default=0, ge=0)
+
+
+class ServiceSettings(_Section):
+    """The HTTP service. ``public_url`` is what clients sign as the target; it is never read from a header."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str = "http://127.0.0.1:8080"
+    anchor_every_seconds: int = Field(default=10, ge=1)
+    max_body_bytes: int = Field(default=64 << 20, ge=1 << 16)
+
+
+class StatusSettings(_Section):
+    """Status lists: how long a published one may be relied on, and how soon a reader should ask again (seconds)."""
+
+    lifetime: int = Field(default=7 * 86400, ge=600)
+    ttl: int = Field(default=43200, ge=60)
+
+
+class TrustSettings(_Section):
+    """The trust list: when the next one is due, and when this one is no longer to be relied on (seconds)."""
+
+    next_update: int = Field(default=86400, ge=60)
+    lifetime: int = Field(default=7 * 86400, ge=600)
+
+
+class Settings(_Section):
+    """Everything an operator may set. Relative paths are relative to the workspace."""
+
+    origin: Origin
+    operator: str
+    region: str
+    database: str = "sqlite:///ledger.db"
+    files: str = "files"
+    keys: str = "keys"
+    passphrase_file: str = "keys/passphrase"
+    contract: str | None = None
+    chain: ChainSettings = ChainSettings()
+    service: ServiceSettings = ServiceSettings()
+    status: StatusSettings = StatusSettings()
+    trust: TrustSettings = TrustSettings()
+
+
+def load_settings(workspace: Path) -> Settings:
+    """Read ``ematerials.toml``.
+
+    Raises UnavailableError (``workspace.missing``) if there is none, MalformedError (``settings.form``) that names the
+    first wrong key.
+    """
+    path = workspace / FILE_NAME
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except OSError:
+        hint = "run 'ematerials init DIR' first, or name another workspace with --workspace"
+        raise UnavailableError("workspace.missing", f"{workspace} is not a workspace: no {FILE_NAME}; {hint}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MalformedError("settings.form", f"{path}: not TOML: {error}") from None
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise MalformedError("settings.form", f"{path}: {where}: {first['msg']}") from None

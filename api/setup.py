@@ -1,0 +1,133 @@
+"""``ematerials init``: make a workspace. Every step may be run again; the settings, written last, are the commit."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from api import clock, names
+from api.chain import chain_endpoints
+from api.chain_setup import deploy
+from api.db import Database, database_url
+from api.keyring import PASSPHRASE_VARIABLE, KeyKind, Keyring, read_passphrase
+from api.migrate import migrate
+from api.organisations import Organisation, make_entity
+from api.settings import FILE_NAME, ChainSettings, Settings
+from api.trust_lists import publish_trust
+from api.workspace import Workspace
+from ledger.store import SqlLog
+from materials.ids import EntityId
+from materials.policy import format_policy, make_policy
+from materials.store.trust import SqlTrustStore
+from materials.trust import TrustedLog, TrustList
+
+_KEYS: Final[dict[str, KeyKind]] = {
+    names.LOG_KEY: "Ed25519",
+    names.LIST_KEY: "Ed25519",
+    names.HOME_SECRET: "secret",
+    names.GOVERNOR_KEY: "secp256k1",
+    names.ANCHOR_KEY: "secp256k1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewWorkspace:
+    """What ``init`` needs to know: who operates the home, and under which origin its log signs."""
+
+    operator: Organisation
+    origin: str
+    chain: ChainSettings = field(default_factory=ChainSettings)
+    database: str | None = None
+
+
+def create_workspace(folder: Path, new: NewWorkspace) -> bool:
+    """Make the workspace in ``folder``; False if there is one already, which stays as it is.
+
+    A run that was cut off is finished by the next one. Raises MalformedError for a bad origin, USCC or region, and
+    UnavailableError if the database or the chain can't be had.
+    """
+    if (folder / FILE_NAME).exists():
+        return False
+    settings = _settings(new)
+    (folder / settings.keys).mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / settings.files).mkdir(exist_ok=True, mode=0o700)
+    keyring = Keyring(folder / settings.keys, _passphrase(folder / settings.passphrase_file))
+    for name, kind in _KEYS.items():
+        if name not in keyring:
+            keyring.create(name, kind)
+    database = Database(database_url(settings.database, folder))
+    migrate(database.engine)
+    workspace = Workspace(folder, settings, database, keyring)
+    try:
+        _fill(workspace, new)
+    finally:
+        workspace.close()
+    _write_settings(folder / FILE_NAME, settings)
+    return True
+
+
+def _settings(new: NewWorkspace) -> Settings:
+    members = {"origin": new.origin, "operator": f"uscc:{new.operator.uscc}", "region": new.operator.region}
+    database = {} if new.database is None else {"database": new.database}
+    return Settings.model_validate(members | database | {"chain": new.chain})
+
+
+def _passphrase(path: Path) -> bytes:
+    """The given one, else a random one kept beside the keys: no secret then, only a default to begin with."""
+    if not os.environ.get(PASSPHRASE_VARIABLE) and not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(clock.random_bytes(24).hex() + "\n")
+    return read_passphrase(path)
+
+
+def _fill(workspace: Workspace, new: NewWorkspace) -> None:
+    """Log, contract and first trust list."""
+    now, settings = clock.now(), workspace.settings
+    entity = make_entity(new.operator, workspace.keyring, workspace.catalogue, origin=settings.origin, now=now)
+    with workspace.database.read() as connection:
+        if SqlTrustStore(connection).latest() is not None:
+            return
+    with chain_endpoints(settings.chain, workspace.path, writable=True) as endpoints:
+        profile = deploy(endpoints[0], workspace.keyring, settings)
+    list_key = workspace.keyring.signer(names.LIST_KEY).public_key.key_id
+    policy = make_policy(
+        origin=settings.origin, list_key=list_key, region=settings.region, catalogue=workspace.catalogue, now=now
+    )
+    trust_list = TrustList(
+        iss=EntityId(settings.operator),
+        seq=1,
+        prev=None,
+        iat=now,
+        next_update=now,
+        exp=now,
+        entities=(entity,),
+        logs=(TrustedLog(settings.origin, workspace.log_key),),
+        chains=(profile,),
+    )
+    with workspace.database.write() as connection:
+        log = SqlLog(connection, settings.origin)
+        log.create(format_policy(policy), signer=workspace.keyring.signer(names.LOG_KEY), known_head=None)
+        publish_trust(workspace, connection, trust_list, now)
+
+
+def _write_settings(path: Path, settings: Settings) -> None:
+    lines = ["# Settings of this workspace; every key is described in docs/operations.md.\n"]
+    sections: list[str] = []
+    for name, value in settings.model_dump(exclude_none=True).items():
+        if isinstance(value, dict):
+            sections.append(f"\n[{name}]\n" + "".join(f"{key} = {_toml(item)}\n" for key, item in value.items()))
+        else:
+            lines.append(f"{name} = {_toml(value)}\n")
+    temporary = path.with_suffix(".new")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write("".join(lines + sections))
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+def _toml(value: object) -> str:
+    """TOML's strings, integers and arrays of strings are spelt as JSON spells them."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

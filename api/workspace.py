@@ -1,0 +1,87 @@
+"""A workspace: one home's settings, keys, database, files and chain, opened together.
+
+Everything that the command line, the service and an application do goes through one of these.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import Connection
+
+from api import names
+from api.db import Database, database_url
+from api.keyring import Keyring, derived_secret, read_passphrase
+from api.settings import Settings, load_settings
+from ledger import Checkpoint
+from ledger.store import SqlLog
+from materials.catalogue import Catalogue, load_catalogue
+from materials.ids import EntityId
+from signing import NoteKey
+
+
+@dataclass
+class Workspace:
+    """An open workspace; ``close`` it, or use it as a context manager.
+
+    ``anchored_head``, set by the service, tells the newest head on the chain without asking the chain each time.
+    """
+
+    path: Path
+    settings: Settings
+    database: Database
+    keyring: Keyring
+    anchored_head: Callable[[], Checkpoint | None] | None = None
+
+    @classmethod
+    def open(cls, path: Path | str) -> Self:
+        """Open the workspace in folder ``path``.
+
+        Raises UnavailableError (``workspace.missing``, ``passphrase.missing``), MalformedError (``settings.form``).
+        """
+        folder = Path(path)
+        settings = load_settings(folder)
+        passphrase = read_passphrase(folder / settings.passphrase_file)
+        database = Database(database_url(settings.database, folder))
+        return cls(folder, settings, database, Keyring(folder / settings.keys, passphrase))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the database connections back."""
+        self.database.close()
+
+    @property
+    def operator(self) -> EntityId:
+        """The organisation that runs this home."""
+        return EntityId(self.settings.operator)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The material types."""
+        return load_catalogue()
+
+    @cached_property
+    def log_key(self) -> NoteKey:
+        """The key that verifies this log's checkpoints."""
+        return NoteKey.ed25519(self.settings.origin, self.keyring.signer(names.LOG_KEY).public_key.raw)
+
+    @cached_property
+    def home_secret(self) -> bytes:
+        """Keys pseudonyms and identities; never changed."""
+        return derived_secret(self.keyring.secret(names.HOME_SECRET), "identity")
+
+    @cached_property
+    def key_encryption_key(self) -> bytes:
+        """Wraps the data keys of the vault."""
+        return derived_secret(self.keyring.secret(names.HOME_SECRET), "vault")
+
+    def log(self, connection: Connection) -> SqlLog:
+        """This home's log, in the caller's transaction."""
+        return SqlLog(connection, self.settings.origin)
