@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
-from anchors import check_chain_head, read_anchor_proof, verify_anchor_proof
-from anchors.store import SqlAnchorProofs
+from anchors import check_chain_head
+from anchors.fsck import AnchorCheck
 from api import names
 from api.anchoring import anchor_scope, chain_of, chain_profile
 from api.home import home_ports
 from api.workspace import Workspace
-from ledger import open_checkpoint
+from ledger import leaf_hash
 from ledger.database import reading
 from ledger.fsck import fsck as check_log
 from materials.fsck import check_materials
+from materials.fsck_grants import check_grants
 from materials.fsck_status import check_status_lists
 from materials.ids import EntityId
+from materials.store.grant_scan import SqlGrantScan
 from materials.store.scan import SqlMaterialScan
 from materials.store.trust import SqlTrustStore
 from materials.trust import Role, TrustList
@@ -44,8 +46,9 @@ def check_steps(workspace: Workspace, connection: Connection, now: int) -> list[
         ("log", lambda: _log(workspace, connection)),
         ("trust lists", lambda: _trust_lists(workspace, connection)),
         ("materials", lambda: _materials(workspace, connection)),
+        ("grants and uses", lambda: _grants(workspace, connection)),
         ("status lists", lambda: _status_lists(workspace, connection)),
-        ("anchor proofs", lambda: _anchor_proofs(workspace, connection)),
+        ("anchor proofs", lambda: _anchors(workspace, connection)),
         ("chain", lambda: _chain(workspace, connection, now)),
     ]
 
@@ -118,23 +121,31 @@ def _status_lists(workspace: Workspace, connection: Connection) -> Iterator[Find
         yield Finding(found.code, found.where, found.message)
 
 
-def _anchor_proofs(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
-    """Each stored proof holds offline, and is of a checkpoint that this log signed."""
+def _grants(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
+    log = workspace.log(connection)
+    findings = check_grants(
+        SqlGrantScan(connection),
+        find_key=_find_key(connection),
+        is_logged=lambda entry: log.index_of(leaf_hash(entry)) is not None,
+    )
+    for found in findings:
+        yield Finding(found.code, found.where, found.message)
+
+
+def _anchors(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
+    """Proofs, outbox and newest head, against the log and the profiles of the latest trust list."""
     text = SqlTrustStore(connection).latest()
     profiles = () if text is None else parse_trust_list(text).chains
-    if not profiles:
-        return
-    stored = SqlAnchorProofs(connection, anchor_scope(profiles[-1], workspace.settings.origin))
-    size = 0
-    while (found := stored.covering(size + 1)) is not None:
-        size, proof = found
-        try:
-            verified = verify_anchor_proof(read_anchor_proof(proof), profiles, log_key=workspace.log_key)
-            note = workspace.log(connection).checkpoint_at(size)
-            if note is None or open_checkpoint(note, workspace.log_key) != verified.checkpoint:
-                raise VerificationError("fsck.anchor-checkpoint", "the log has no such checkpoint")
-        except LedgerError as error:
-            yield Finding(error.code, f"anchor_proof size={size}", str(error))
+    for profile in profiles:
+        check = AnchorCheck(
+            connection,
+            anchor_scope(profile, workspace.settings.origin),
+            log=workspace.log(connection),
+            log_key=workspace.log_key,
+            profiles=profiles,
+        )
+        for found in check.findings():
+            yield Finding(found.code, found.where, found.message)
 
 
 def _chain(workspace: Workspace, connection: Connection, now: int) -> Iterator[Finding]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from anchors.store import SqlAnchorProofs
 from api import clock, names
 from api.anchoring import anchor_scope, chain_profile
-from api.home import home_ports, open_home
+from api.home import home_ports
 from api.registering import current_status_list
+from api.trust_lists import current_trust
 from api.workspace import Workspace
 from materials.claims import StatusRef
 from materials.ids import EntityId, MaterialId, new_material_id
@@ -60,7 +61,7 @@ def has_file(workspace: Workspace, jti: MaterialId, file: FileDigests) -> bool:
         record = ports.materials.find(jti)
         if record is None or record.state is not MaterialState.HELD:
             return False
-        trust = open_home(workspace, connection, now).trust
+        trust = current_trust(workspace, connection, now)
         unverified = parse_statement(join_statement(record.jwt, ports.vault.read_disclosures(jti)))
         key = trust.list.find_key(record.issuer, unverified.key_id, "issue")
         files = verify_statement(unverified, key.public_key).files
@@ -81,7 +82,8 @@ def status_list(workspace: Workspace, uri: str, at: int | None = None) -> Publis
         found = archive.latest(uri) if at is None else archive.at(uri, at)
     if at is None and (found is None or now >= found.iat + workspace.settings.status.lifetime // 2):
         with workspace.database.write() as connection:
-            found = current_status_list(workspace, home_ports(workspace, connection, known_head=None), uri, now)
+            ports, trust = home_ports(workspace, connection, known_head=None), current_trust(workspace, connection, now)
+            found = current_status_list(workspace, ports, uri, trust, now)
     if found is None:
         raise RefusedError("status.unknown-list", "no list was in force at that time")
     return found

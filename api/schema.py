@@ -4,10 +4,11 @@ from typing import Final
 
 import anchors.tables
 import ledger.tables
+from api.http import nonces
 from materials.store import grant_tables, tables, trust
 from materials.store.metadata import metadata
 
 MATERIAL_TABLES: Final = (tables, grant_tables, trust)
 """The modules that fill the metadata of materials when they are imported."""
 
-TABLES: Final = (ledger.tables.metadata, anchors.tables.metadata, metadata)
+TABLES: Final = (ledger.tables.metadata, anchors.tables.metadata, metadata, nonces.metadata)

@@ -3,6 +3,7 @@
 The names here are the pure core: values in, values out. They import neither a database nor a web framework.
 """
 
+from materials.bundle import Bundle, format_bundle, parse_bundle
 from materials.catalogue import (
     Catalogue,
     FieldSpec,
@@ -39,6 +40,7 @@ from materials.ids import EntityId, EventId, MaterialId, new_event_id, new_mater
 from materials.policy import RegistrationPolicy, format_policy, make_policy, parse_policy
 from materials.regions import parse_region, region_contains
 from materials.registration import Registration, decide_registration
+from materials.report import Facet, Finding, Verdict, VerificationReport
 from materials.statement import (
     IssuedStatement,
     Statement,
@@ -76,8 +78,10 @@ from materials.trust_list import (
     parse_trust_file,
     verify_trust_list,
 )
+from materials.verification import verify_bundle
 
 __all__ = [
+    "Bundle",
     "Catalogue",
     "CitizenId",
     "Commitment",
@@ -85,8 +89,10 @@ __all__ = [
     "EntityId",
     "EventCode",
     "EventId",
+    "Facet",
     "FieldSpec",
     "FileRecord",
+    "Finding",
     "IssuedStatement",
     "KeyRevocation",
     "KeyStanding",
@@ -110,6 +116,8 @@ __all__ = [
     "UnverifiedStatement",
     "UnverifiedStatusList",
     "Uscc",
+    "Verdict",
+    "VerificationReport",
     "VerifiedEvent",
     "VerifiedTrustList",
     "build_licence_id",
@@ -126,6 +134,7 @@ __all__ = [
     "check_validity",
     "commit_to",
     "decide_registration",
+    "format_bundle",
     "format_commitment",
     "format_policy",
     "format_trust_file",
@@ -141,6 +150,7 @@ __all__ = [
     "next_status",
     "organisation_id",
     "pack_statuses",
+    "parse_bundle",
     "parse_commitment",
     "parse_entry_claims",
     "parse_event",
@@ -155,6 +165,7 @@ __all__ = [
     "schema_digest",
     "select_statement",
     "status_from_events",
+    "verify_bundle",
     "verify_event",
     "verify_statement",
     "verify_status_list",

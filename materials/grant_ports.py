@@ -5,7 +5,7 @@ or visible to others before that commit, and all of it is gone after a rollback.
 never an error. When a method raises, the caller rolls back and may run the whole unit of work again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,6 +23,7 @@ class StoredLink:
     subject: EntityId
     audience: EntityId
     depth: int
+    parent: LinkId | None
     used: int
     withdrawn_by: EntityId | None
     withdrawn_at: int | None
@@ -61,6 +62,16 @@ class KeptAnswer:
 
     request_digest: bytes
     usage_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUsage:
+    """One row of the usage records."""
+
+    home: EntityId
+    subject: EntityId
+    seq: int
+    text: str = field(repr=False)
 
 
 class GrantStore(Protocol):
@@ -118,3 +129,16 @@ class AnswerStore(Protocol):
 
     def keep(self, key: AnswerKey, answer: KeptAnswer) -> None:
         """Remember an answer. ``key`` must be new."""
+
+
+class GrantScan(Protocol):
+    """Whole tables, for the check of everything (``materials.fsck_grants``). Best on a snapshot."""
+
+    def links(self) -> Iterator[StoredLink]:
+        """All links, those nearer the root first."""
+
+    def usages(self) -> Iterator[StoredUsage]:
+        """All usage records, by home, subject and number."""
+
+    def heads(self) -> Iterator[tuple[EntityId, EntityId, UsageHead]]:
+        """Home, subject and end of each chain of usage records."""

@@ -1,9 +1,11 @@
-"""The application: routes, problems, background thread, put together for one workspace."""
+"""The application: routes, problems and background thread of one workspace, put together, and run with uvicorn."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import uvicorn
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
@@ -23,6 +25,8 @@ from api.http.background import Anchoring
 from api.http.guesses import GuessLimit
 from api.workspace import Workspace
 
+_GRACE_SECONDS: Final = 20
+_MAX_CONNECTIONS: Final = 256
 _DESCRIPTION: Final = (
     "电子材料与证照的登记、授权取用与核验。 · Registration, use under a grant, and verification of electronic "
     "materials. Calls marked with `signedRequest` need a signed request; all others are public."
@@ -59,6 +63,26 @@ def create_app(workspace: Workspace) -> FastAPI:
     return app
 
 
+def make_server(workspace: Workspace, host: str, port: int) -> uvicorn.Server:
+    """The server, not yet running; port 0 takes a free one."""
+    config = uvicorn.Config(
+        create_app(workspace),
+        host=host,
+        port=port,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=_MAX_CONNECTIONS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    logging.getLogger("uvicorn.access").addFilter(_WithoutQuery())
+    return uvicorn.Server(config)
+
+
+def serve(workspace: Workspace, host: str, port: int) -> None:
+    """Serve until the process is told to end (SIGINT, SIGTERM); requests in progress are finished first."""
+    make_server(workspace, host, port).run()
+
+
 class _Service(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """See ``openapi.document``."""
@@ -80,3 +104,14 @@ class NoSniff:
             await send(message)
 
         await self._app(scope, receive, mark)
+
+
+class _WithoutQuery(logging.Filter):
+    """Keeps query strings out of the access log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Shorten the path in uvicorn's access record (client, method, path, version, status)."""
+        if isinstance(record.args, tuple) and len(record.args) == 5:
+            client, method, path, *rest = record.args
+            record.args = (client, method, str(path).partition("?")[0], *rest)
+        return True

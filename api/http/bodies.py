@@ -6,7 +6,7 @@ The limit holds while the body comes in, whatever ``Content-Length`` says. JSON 
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import dataclass, field
-from typing import BinaryIO, Final, TypeVar, cast
+from typing import Final, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -130,7 +130,7 @@ def _parts(items: Iterable[tuple[str, UploadFile | str]]) -> Parts:
             submissions.append(part if isinstance(part, str) else part.file.read(MAX_JSON_BYTES + 1))
         elif name == "file" and isinstance(part, UploadFile):
             declared = (part.content_type or "").partition(";")[0].strip().lower()
-            files.append(SubmittedFile(cast(BinaryIO, part.file), declared))
+            files.append(SubmittedFile(part.file, declared))
         else:
             raise MalformedError("form.multipart", "body: a part that is neither 'submission' nor a file called 'file'")
     if len(submissions) != 1:

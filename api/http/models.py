@@ -37,7 +37,7 @@ class SubmitFields(Strict):
     issuer: str = Field(examples=[EXAMPLE_ISSUER])
     type: Code = Field(examples=["business-licence"])
     fields: dict[str, Any] = Field(
-        examples=[{"holder_code_type": "uscc", "holder_code": "91310110MA9F000318"}], repr=False
+        examples=[{"holder_code_type": "001", "holder_code": "91310110MA9F000318"}], repr=False
     )
     legal_basis: Code = Field(default="unspecified", examples=["company-law-33"])
     valid_from: int | None = None
@@ -112,7 +112,6 @@ class RecordedEvent(Strict):
 
     material: str = Field(examples=[EXAMPLE_ID])
     code: str = Field(examples=["revoked"])
-    recorded_at: int
     log_index: int
     event: str
 

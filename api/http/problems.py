@@ -105,7 +105,7 @@ def of_ledger_error(_: Request, error: Exception) -> Response:
     if status == 401:
         return _unauthenticated(error)
     if status == 503:
-        _log.warning("unavailable: %s", error.code)
+        _log.warning("%s: %s", error.code, error)
         detail = "something that this needs is not to be had at the moment; try again later"
         return problem(status, error.code, detail)
     if isinstance(error, GrantRefusedError):

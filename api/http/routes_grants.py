@@ -1,11 +1,8 @@
 """Grants and retrieval: open, pass on, withdraw, use, and the holder's page of uses."""
 
-from collections.abc import Iterator
-from tempfile import SpooledTemporaryFile
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import StreamingResponse
 
 from api.granting import Retrieved, keep_chain, open_grant, read_file, reserve_place, retrieve, usage_records, withdraw
 from api.http import models_grants as models
@@ -23,8 +20,6 @@ from materials.requests import parse_request
 from materials.retrieve import Retrieval
 from signing import MalformedError, PublicKey
 
-_PIECE: Final = 1 << 20
-FILES_PATH: Final = "/v1/retrievals/files"
 router = APIRouter(prefix="/v1", tags=["grants"], responses=ERRORS)
 
 
@@ -84,20 +79,14 @@ def use_grant(workspace: Home, caller: ChainCaller, request: Received, response:
     )
 
 
-@router.post(
-    FILES_PATH.removeprefix("/v1") + "/{number}", response_class=Response, openapi_extra=json_body(models.Retrieve)
-)
+@router.post("/retrievals/files/{number}", response_class=Response, openapi_extra=json_body(models.Retrieve))
 def fetch_file(workspace: Home, caller: ChainCaller, request: Received, number: int) -> Response:
     """取回文件 · A released file: the same body and `Idempotency-Key` as the retrieval, whose answer it belongs to."""
     retrieved = retrieve(workspace, _retrieval(caller, request))
-    plain = _spool(read_file(workspace, retrieved, number))
-    record = next(file.record for file in retrieved.files if file.number == number)
-    headers = {
-        "Cache-Control": "no-store",
-        "Content-Disposition": "attachment",
-        "Content-Length": str(record.size),
-    }
-    return StreamingResponse(_pieces(plain), media_type=record.media_type, headers=headers)
+    data = b"".join(read_file(workspace, retrieved, number))  # whole: what is damaged is never sent in part
+    media_type = next(file.record.media_type for file in retrieved.files if file.number == number)
+    headers = {"Cache-Control": "no-store", "Content-Disposition": "attachment"}
+    return Response(data, media_type=media_type, headers=headers)
 
 
 @router.get("/usage", openapi_extra=signed())
@@ -139,7 +128,7 @@ def _files(retrieved: Retrieved) -> list[models.FileToFetch]:
     return [
         models.FileToFetch(
             number=file.number,
-            path=f"{FILES_PATH}/{file.number}",
+            path=f"/v1/retrievals/files/{file.number}",
             media_type=file.record.media_type,
             size=file.record.size,
             sha256=file.record.sha256.hex(),
@@ -147,22 +136,3 @@ def _files(retrieved: Retrieved) -> list[models.FileToFetch]:
         )
         for file in retrieved.files
     ]
-
-
-def _spool(pieces: Iterator[bytes]) -> SpooledTemporaryFile[bytes]:
-    """Read to the end before the first byte is sent: what is damaged is never sent in part."""
-    plain = SpooledTemporaryFile(max_size=_PIECE)
-    try:
-        for piece in pieces:
-            plain.write(piece)
-    except BaseException:
-        plain.close()
-        raise
-    return plain
-
-
-def _pieces(plain: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
-    with plain:
-        plain.seek(0)
-        while piece := plain.read(_PIECE):
-            yield piece

@@ -130,9 +130,7 @@ def change(workspace: Home, caller: OrganisationCaller, material: str, request: 
         event = _accept(workspace, jti, to_model(members, models.SubmitEvent))
     else:
         event = _sign(workspace, jti, to_model(members, models.ChangeStatus))
-    return models.RecordedEvent(
-        material=jti, code=event.kind, recorded_at=event.recorded_at, log_index=event.log_index, event=event.jws
-    )
+    return models.RecordedEvent(material=jti, code=event.kind, log_index=event.log_index, event=event.jws)
 
 
 def _accept(workspace: Workspace, jti: MaterialId, body: models.SubmitEvent) -> EventRecord:

@@ -50,7 +50,7 @@ def health() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 def ready(workspace: Home, anchoring: AnchoringState, response: Response) -> Readiness:
-    """就绪 · Whether requests can be served, and how anchoring stands: a chain that is away is said, and no reason to stop."""
+    """就绪 · Whether requests can be served, and how anchoring stands; a chain that is away is no reason to stop."""
     report = anchoring.report
     try:
         with workspace.database.read() as connection:

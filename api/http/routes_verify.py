@@ -44,7 +44,7 @@ Question = Annotated[tuple[str, bytes], Depends(_question)]
 
 @router.post("/verify", openapi_extra=_BODY)
 def verify(workspace: Home, guesses: Guesses, question: Question) -> models.Report | models.FileMatch:
-    """核验 · Verify a bundle (by this home's trust list, at the present time), or match a file to a material. Public."""
+    """核验 · Verify a bundle by this home's trust list, now; or match a file to a material. Public."""
     media_type, body = question
     if media_type != JSON_TYPE:
         return _judge(workspace, body, None)

@@ -189,7 +189,7 @@ def verify_request(request: ReceivedRequest, *, find_key: FindKey, now: int) -> 
 
 
 def _check_parameters(result: VerifyResult, signed_by: tuple[EntityId, KeyId], now: int) -> VerifiedRequest:
-    """What the library leaves to the profile: ``nonce`` and ``expires`` must be there, the window is short, no ``alg``."""
+    """What the library leaves to us: ``nonce`` and ``expires`` are there, the window is short, no ``alg``."""
     parameters = result.parameters
     created, expires, nonce = (parameters.get(name) for name in ("created", "expires", "nonce"))
     if not isinstance(created, int) or not isinstance(expires, int) or "alg" in parameters:

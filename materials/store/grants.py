@@ -40,15 +40,15 @@ class SqlGrantStore:
             row = self._conn.execute(select(grant_link).where(_is(following))).one_or_none()
             if row is None:
                 return ()
-            links.append(_stored(row))
-            following = None if row.parent_iss is None else LinkId(row.parent_iss, row.parent_jti)
+            links.append(read_link(row))
+            following = links[-1].parent
         return tuple(reversed(links))
 
     def of_party(self, party: EntityId) -> tuple[StoredLink, ...]:
         """See ``GrantStore.of_party``."""
         query = select(grant_link).where(or_(_rows.subject == party, _rows.audience == party))
         ordered = query.order_by(_rows.added_at, _rows.depth, _rows.jti)
-        return tuple(_stored(row) for row in self._conn.execute(ordered))
+        return tuple(read_link(row) for row in self._conn.execute(ordered))
 
     def withdraw(self, link: LinkId, *, by: EntityId, now: int) -> None:
         """See ``GrantStore.withdraw``. The UPDATE waits for whoever holds the row."""
@@ -104,12 +104,14 @@ def _row(link: GrantLink, parent: LinkId | None, now: int) -> dict[str, object]:
     }
 
 
-def _stored(row: Row[*tuple[object, ...]]) -> StoredLink:
+def read_link(row: Row[*tuple[object, ...]]) -> StoredLink:
+    """The link in one row of ``grant_link``."""
     return StoredLink(
         id=LinkId(row.iss, row.jti),
         subject=row.subject,
         audience=row.audience,
         depth=row.depth,
+        parent=None if row.parent_iss is None else LinkId(row.parent_iss, row.parent_jti),
         used=row.used,
         withdrawn_by=row.withdrawn_by,
         withdrawn_at=row.withdrawn_at,

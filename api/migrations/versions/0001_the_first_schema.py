@@ -108,9 +108,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=64), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_action_at", sa.BigInteger(), nullable=False, comment="unix seconds"),
-        sa.Column("old_size", sa.BigInteger(), nullable=True),
         sa.Column("calldata", sa.LargeBinary(), nullable=True),
-        sa.Column("gas_limit", sa.BigInteger(), nullable=True),
         sa.Column("anchorer", sa.LargeBinary(length=20), nullable=True),
         sa.Column("nonce", sa.BigInteger(), nullable=True),
         sa.Column("tx_hash", sa.LargeBinary(length=32), nullable=True),
@@ -249,4 +247,18 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("home", "subject", "seq", name=op.f("pk_usage_record")),
     )
+    op.create_table(
+        "http_nonce",
+        sa.Column("keyid", sa.String(length=128), nullable=False),
+        sa.Column("nonce", sa.String(length=128), nullable=False),
+        sa.Column(
+            "forget_at",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Unix seconds; the signature has expired for everyone",
+        ),
+        sa.PrimaryKeyConstraint("keyid", "nonce"),
+        comment="nonces of signed requests, so that none is accepted twice",
+    )
+    op.create_index("ix_http_nonce_forget_at", "http_nonce", ["forget_at"], unique=False)
     # ### end Alembic commands ###

@@ -1,0 +1,47 @@
+"""Fixtures for every test of a store: ``database_url`` and ``engine``, on SQLite and on a real PostgreSQL."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger.database import open_engine
+from tests.support.ledger_postgres import fresh_database, running_postgres
+from tests.support.skips import pytest_runtest_logreport, pytest_sessionfinish
+
+__all__ = ["pytest_runtest_logreport", "pytest_sessionfinish"]
+
+_database_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server for this session (with xdist: one for each worker); skips where it can't start."""
+    server = running_postgres()
+    try:
+        url = server.__enter__()
+    except Exception as error:
+        pytest.skip(f"PostgreSQL could not be started here: {type(error).__name__}: {error}")
+    yield url
+    server.__exit__(None, None, None)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, once on each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+        return
+    server = request.getfixturevalue("postgres_server")
+    with fresh_database(server, f"test_{next(_database_numbers)}") as url:
+        yield url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on an empty database."""
+    engine = open_engine(database_url)
+    yield engine
+    engine.dispose()
