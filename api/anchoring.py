@@ -54,15 +54,20 @@ def anchor_worker(workspace: Workspace, chain: Chain, now: int) -> AnchorWorker:
     return AnchorWorker(chain, target, transactions=workspace.database.write, log=workspace.log)
 
 
-def anchor(workspace: Workspace) -> Submission | None:
+def anchor(workspace: Workspace, *, resume: bool = False) -> Submission | None:
     """Bring the newest checkpoint onto the chain and its proof back; None if that was done before.
+
+    ``resume`` lets an origin that stopped in conflict begin again: a person's decision, after finding the cause.
 
     Raises UnavailableError while the chain is away (run again), VerificationError if it holds another or a later tree.
     """
     now = clock.now()
     renew_trust(workspace, now)
     with chain_of(workspace, now, writable=True) as chain:
-        return anchor_worker(workspace, chain, now).run(now=now)
+        worker = anchor_worker(workspace, chain, now)
+        if resume:
+            worker.resume()
+        return worker.run(now=now)
 
 
 def known_head(workspace: Workspace, chain: Chain | None, now: int) -> Checkpoint | None:

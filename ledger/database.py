@@ -62,6 +62,7 @@ def _open_sqlite(url: URL, busy_timeout_seconds: int) -> Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is erased leaves no free page behind
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -94,10 +94,17 @@ def _typed(material_type: MaterialType, fields: dict[str, JsonValue]) -> dict[st
     }
 
 
-def anchor_command(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+def anchor_command(
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="查明原因后，从冲突中恢复 · go on after a conflict, once its cause is known"),
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """把最新的日志检查点锚定上链，取回证明。 · Anchor the newest checkpoint on the chain and keep its proof."""
     with open_workspace(workspace) as opened:
-        submission = anchor(opened)
+        submission = anchor(opened, resume=resume)
         origin = opened.settings.origin
     if as_json:
         print_json(

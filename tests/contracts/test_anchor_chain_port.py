@@ -18,6 +18,7 @@ from anchors.node import Endpoint
 from anchors.transaction import account_address, sign_transaction
 from ledger import Checkpoint, RootHash
 from signing import JsonValue, RefusedError, UnavailableError, VerificationError, sha256
+from tests.support.anchor_forge import make_profile, validator_keys
 from tests.support.anchor_world import deploy
 from tests.support.devchain_world import ANCHORER, GOVERNOR, open_chain
 from tests.support.ledger_logs import ORIGIN
@@ -196,13 +197,14 @@ USES: dict[str, Callable[[Chain, SignedTransaction], object]] = {
     "outcome": lambda chain, sent: chain.outcome(sent),
     "evidence": lambda chain, _: chain.evidence(ORIGIN, 5),
 }
+PROFILE = make_profile(validator_keys(4))
 SENT = SignedTransaction(b"\x01", keccak(b"\x01"), bytes(20), 0)
 
 
 @pytest.mark.parametrize("use", list(USES))
-def test_no_node_is_unavailable_never_empty(use: str, profile: TrustProfile) -> None:
+def test_no_node_is_unavailable_never_empty(use: str) -> None:
     with pytest.raises(UnavailableError):
-        USES[use](EvmChain([http_endpoint(DEAD)], profile), SENT)
+        USES[use](EvmChain([http_endpoint(DEAD)], PROFILE), SENT)
 
 
 @pytest.mark.parametrize("use", list(USES))
@@ -222,7 +224,7 @@ def test_no_node_is_unavailable_never_empty(use: str, profile: TrustProfile) -> 
         "x",
     ],
 )
-def test_nonsense_is_unavailable(use: str, answer: JsonValue, profile: TrustProfile) -> None:
-    nonsense = EvmChain([Endpoint("nonsense", lambda method, params: answer)], profile)  # type: ignore[arg-type, return-value]
+def test_nonsense_is_unavailable(use: str, answer: JsonValue) -> None:
+    nonsense = EvmChain([Endpoint("nonsense", lambda method, params: answer)], PROFILE)  # type: ignore[arg-type, return-value]
     with pytest.raises(UnavailableError):
         USES[use](nonsense, SENT)

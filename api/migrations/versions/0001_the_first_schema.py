@@ -252,10 +252,7 @@ def upgrade() -> None:
         sa.Column("keyid", sa.String(length=128), nullable=False),
         sa.Column("nonce", sa.String(length=128), nullable=False),
         sa.Column(
-            "forget_at",
-            sa.BigInteger(),
-            nullable=False,
-            comment="Unix seconds; the signature has expired for everyone",
+            "forget_at", sa.BigInteger(), nullable=False, comment="Unix seconds; the signature has expired for everyone"
         ),
         sa.PrimaryKeyConstraint("keyid", "nonce"),
         comment="nonces of signed requests, so that none is accepted twice",

@@ -115,7 +115,7 @@ def test_es256_degenerate_signatures(r: int, s: int) -> None:
 
 
 def test_es256_other_spellings_of_a_good_s() -> None:
-    """s + n, s without leading zeros and s with one more: all refused. The key is made to fit a signature with s = 5."""
+    """s + n, and s with fewer or more leading zeros, are refused. The key is made to fit a signature with s = 5."""
     nonce, s, digest = 11, 5, int.from_bytes(sha256(b"m"))
     r = int.from_bytes(Es256Signer(nonce.to_bytes(32)).public_key.raw[:32]) % _P256_ORDER
     scalar = (s * nonce - digest) * pow(r, -1, _P256_ORDER) % _P256_ORDER

@@ -1,0 +1,44 @@
+"""The READMEs: their example runs as it stands and is the same in both languages; their links lead somewhere."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parents[3]
+_READMES = ("README.md", "README.zh-CN.md")
+_BLOCK = re.compile(r"<!-- ten lines -->\n```python\n(.*?)```\n<!-- /ten lines -->", re.DOTALL)
+_LINK = re.compile(r"\]\(([^)#\s]+)\)")
+
+
+def _example(name: str) -> str:
+    blocks = _BLOCK.findall((_ROOT / name).read_text(encoding="utf-8"))
+    assert len(blocks) == 1, f"{name}: exactly one example between the markers"
+    return blocks[0]
+
+
+def test_the_example_is_the_same_in_both_languages() -> None:
+    english, chinese = map(_example, _READMES)
+    assert english == chinese
+
+
+def test_the_example_runs_in_an_empty_folder(tmp_path: Path) -> None:
+    script = tmp_path / "example.py"
+    script.write_text(_example("README.md"), encoding="utf-8")
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    facets = dict(re.findall(r"'(\w+)': '([\w ]+)'", done.stdout))
+    assert done.stdout.startswith("valid ")
+    assert {"integrity", "signature", "issuer", "inclusion", "checkpoint", "anchor", "validity", "status"} == {
+        facet for facet, verdict in facets.items() if verdict == "valid"
+    }
+    assert {facet for facet, verdict in facets.items() if verdict == "not checked"} == {"grant", "file"}
+
+
+@pytest.mark.parametrize("name", _READMES)
+def test_links_lead_somewhere(name: str) -> None:
+    targets = _LINK.findall((_ROOT / name).read_text(encoding="utf-8"))
+    assert targets
+    assert [target for target in targets if not (_ROOT / target).exists()] == []
