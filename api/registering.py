@@ -17,16 +17,20 @@ from materials.register import register, register_signed
 from materials.revoke import StatusChange, accept_event, change_status
 from materials.submission import IssuerKeys, Registered, SignedSubmission, Submission, SubmittedFile
 from materials.trust_list import VerifiedTrustList
-from signing import JsonValue
+from signing import JsonValue, RefusedError
 
 DEFAULT_LIFETIME: Final = 10 * 366 * 86400
 DEFAULT_LEGAL_BASIS: Final = "unspecified"
 
 
 def issuer_keys(workspace: Workspace, issuer: str) -> IssuerKeys:
-    """The keys that this workspace keeps for a department; raises UnavailableError (``keyfile.missing``)."""
+    """The keys that this workspace keeps for a department; raises RefusedError (``registration.no-key``)."""
     ring = workspace.keyring
-    return IssuerKeys(ring.signer(names.entity_key(issuer, "issue")), ring.signer(names.entity_key(issuer, "status")))
+    held = [names.entity_key(issuer, role) for role in ("issue", "status")]
+    if any(name not in ring for name in held):
+        message = f"this workspace keeps no issuing key of {issuer}: see 'org list', or add it with 'org add --issues'"
+        raise RefusedError("registration.no-key", message)
+    return IssuerKeys(*(ring.signer(name) for name in held))
 
 
 def register_material(

@@ -87,6 +87,11 @@ _CODES: Final = {
     "keyfile.passphrase": "口令错误，或密钥文件被改动",
     "devchain.locked": "内置开发链正由另一进程（例如服务）使用",
     "material.unknown": "没有登记这份材料",
+    "registration.no-key": "本工作区没有该机构的签发密钥",
+    "form.unknown-type": "没有这种材料类型",
+    "form.missing-field": "缺少必填字段",
+    "form.unknown-field": "该类型没有这个字段",
+    "form.code": "应为小写字母、数字与连字符组成的代码",
     "registration.identifier-taken": "该证照标识已登记了另一份内容",
 }
 _FAMILIES: Final = {

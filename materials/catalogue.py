@@ -97,11 +97,11 @@ class Catalogue:
         """The type with this ``vct``; raises MalformedError (``form.unknown-type``)."""
         return self._one(known for known in self.types if known.vct == vct)
 
-    @staticmethod
-    def _one(found: Iterable[MaterialType]) -> MaterialType:
+    def _one(self, found: Iterable[MaterialType]) -> MaterialType:
         for material_type in found:
             return material_type
-        raise MalformedError("form.unknown-type", "a material type that is not in the catalogue")
+        known = ", ".join(material_type.code for material_type in self.types)
+        raise MalformedError("form.unknown-type", f"no such material type in the catalogue, which has: {known}")
 
 
 def load_catalogue() -> Catalogue:

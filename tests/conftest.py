@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from ledger.database import open_engine
 from tests.support.ledger_postgres import fresh_database, running_postgres
+from tests.support.workspace_world import Story, tell_story
 from tests.support.skips import pytest_runtest_logreport, pytest_sessionfinish
 
 __all__ = ["pytest_runtest_logreport", "pytest_sessionfinish"]
@@ -45,3 +46,9 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine = open_engine(database_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """A home with a whole story behind it; change only a copy of its workspace."""
+    return tell_story(tmp_path_factory.mktemp("story") / "workspace")

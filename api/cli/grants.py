@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from api import clock
-from api.cli.options import JsonOption, WorkspaceOption, open_workspace, usage_error
+from api.cli.options import JsonOption, WorkspaceOption, check_output, open_workspace, usage_error, write_output
 from api.cli.output import console, print_json, time_text
 from api.grant_files import format_grant_file, read_grant_file
 from api.granting import find_material, open_grant, pass_on, withdraw
@@ -45,9 +45,11 @@ def open_command(
     days: Annotated[int, typer.Option(min=1, max=3660, help="有效天数 · for how many days")] = 30,
     hops: Annotated[int, typer.Option(min=0, max=8, help="最多转授几级 · how often it may be passed on")] = 3,
     workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """以持有人名义开立授权（持有人须已同意）。 · Open a grant in the owner's name, once the owner has agreed."""
     now, jti = clock.now(), check_material_id(material)
+    check_output(output)
     with open_workspace(workspace) as opened:
         places = tuple(location_of(listed(opened, organisation(code), now)) for code in to)
         claims = (*(field or ()), *(("files",) if files else ()))
@@ -71,7 +73,7 @@ def open_command(
         )
         key = party_delegate(opened, holder_key).key
         chain = open_grant(opened, jti, holder_key=key, terms=terms)
-    _write(chain, output)
+    _write(chain, output, as_json=as_json)
 
 
 @_grant.command("delegate")
@@ -90,10 +92,12 @@ def delegate(
     hours: Annotated[int | None, typer.Option(min=1, help="有效小时数 · for how many hours")] = None,
     redelegate: Annotated[bool, typer.Option("--redelegate", help="允许再转授 · may be passed on")] = False,
     workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """把授权转授给下一方，只能缩小。 · Pass a grant on, never wider than it is."""
     now, chain = clock.now(), read_grant_file(grant)
     parent = chain.leaf
+    check_output(output)
     with open_workspace(workspace) as opened:
         detail = parent.details[0]
         terms = GrantTerms(
@@ -107,7 +111,7 @@ def delegate(
         )
         receiver = _receiver(opened, to, now, redelegates=redelegate)
         longer = pass_on(opened, chain, delegate_signer(opened, parent), delegate=receiver, terms=terms)
-    _write(longer, output)
+    _write(longer, output, as_json=as_json)
 
 
 def _narrowed(
@@ -186,6 +190,9 @@ def withdraw_command(
     console().print(f"已撤回 withdrawn   第 {number} 级 link {number}   {stored.id.jti}")
 
 
-def _write(chain: GrantChain, output: Path) -> None:
-    output.write_bytes(format_grant_file(chain))
+def _write(chain: GrantChain, output: Path, *, as_json: bool) -> None:
+    write_output(output, format_grant_file(chain))
+    if as_json:
+        print_json({"grant": str(output), "links": [_link_to_json(link) for link in chain.links]})
+        return
     console().print(f"授权 grant   {output}   {len(chain.links)} 级 links   → {chain.leaf.audience.id}")

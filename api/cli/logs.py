@@ -37,7 +37,11 @@ def export(
 
 
 @_log.command("key")
-def key(workspace: WorkspaceOption = None) -> None:
+def key(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """输出日志的验证公钥（vkey）。 · Print the log's verifier key (vkey)."""
     with open_workspace(workspace) as opened:
-        typer.echo(opened.log_key.format())
+        log_key = opened.log_key
+    if as_json:
+        print_json({"origin": log_key.name, "key_id": log_key.key_id.hex(), "vkey": log_key.format()})
+        return
+    typer.echo(log_key.format())

@@ -8,7 +8,16 @@ import typer
 
 from api.anchoring import anchor
 from api.bundling import make_bundle
-from api.cli.options import JsonOption, WorkspaceOption, media_type, open_workspace, read_fields, read_time
+from api.cli.options import (
+    JsonOption,
+    WorkspaceOption,
+    check_output,
+    media_type,
+    open_workspace,
+    read_fields,
+    read_time,
+    write_output,
+)
 from api.cli.output import console, print_json
 from api.names import organisation
 from api.registering import change_material_status, register_material
@@ -137,9 +146,10 @@ def bundle(
     as_json: JsonOption = False,
 ) -> None:
     """导出可离线核验的证据包。 · Write the evidence bundle, which verifies offline."""
+    check_output(output)
     with open_workspace(workspace) as opened:
         data = make_bundle(opened, check_material_id(material))
-    output.write_bytes(data)
+    write_output(output, data)
     if as_json:
         print_json({"bundle": str(output), "bytes": len(data)})
         return

@@ -1,6 +1,7 @@
 """Options that several commands share, and the readers of their values."""
 
 import mimetypes
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -37,6 +38,20 @@ def open_workspace(path: Path | None) -> Workspace:
 def usage_error(message: str) -> typer.BadParameter:
     """A wrong argument: exit code 64."""
     return typer.BadParameter(message)
+
+
+def check_output(path: Path) -> Path:
+    """Return ``path`` if a file can be written there; asked first, so that nothing is done whose result gets lost."""
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise usage_error(f"无法写入 · can't write there: {path}")
+    return path
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write a result whole or not at all: an older file stays as it was until the new one is complete."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_bytes(data)
+    temporary.replace(path)
 
 
 def read_time(text: str) -> int:

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from api import clock
-from api.cli.options import JsonOption, WorkspaceOption, open_workspace
+from api.cli.options import JsonOption, WorkspaceOption, check_output, open_workspace, write_output
 from api.cli.output import console, print_json, time_text
 from api.grant_files import read_grant_file
 from api.granting import owner_of, read_file, retrieve, usage_records
@@ -53,6 +53,7 @@ def retrieve_command(
     """凭授权取得材料：只含获准字段，使用即记录。 · Retrieve under a grant: granted fields only, and recorded."""
     now, chain, jti = clock.now(), read_grant_file(grant), check_material_id(material)
     leaf, detail = chain.leaf, chain.leaf.details[0]
+    check_output(output)
     with open_workspace(workspace) as opened:
         asks = organisation(organisation_code) if organisation_code else acting_organisation(chain)
         request = RetrievalRequest(
@@ -66,7 +67,7 @@ def retrieve_command(
         caller = delegate_signer(opened, leaf).public_key.key_id
         retrieval = Retrieval(request, chain, caller, key or clock.random_bytes(16).hex())
         retrieved = retrieve(opened, retrieval)
-        output.write_bytes(retrieved.bundle)
+        write_output(output, retrieved.bundle)
         if files_to is not None:
             files_to.mkdir(parents=True, exist_ok=True)
             for released in retrieved.files:

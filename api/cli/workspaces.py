@@ -5,8 +5,8 @@ from typing import Annotated, Final
 
 import typer
 
-from api import clock
-from api.cli.options import JsonOption, WorkspaceOption, open_workspace
+from api import clock, names
+from api.cli.options import JsonOption, WorkspaceOption, check_output, open_workspace, write_output
 from api.cli.output import console, print_json
 from api.organisations import Organisation
 from api.settings import ChainSettings
@@ -80,12 +80,22 @@ def export(
         Path | None, typer.Option("--output", "-o", help="写入文件（默认：标准输出） · file (default: standard output)")
     ] = None,
     workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """导出信任文件，交给核验方。 · Export the trust file that verifiers need; confirm its list key by other means."""
+    if output is not None:
+        check_output(output)
     with open_workspace(workspace) as opened:
         data = export_trust(opened, clock.now())
+        list_key = opened.keyring.signer(names.LIST_KEY).public_key.key_id
     if output is None:
         typer.echo(data.decode("utf-8"))
         return
-    output.write_bytes(data)
-    console().print(f"信任文件 trust file   {output}")
+    write_output(output, data)
+    if as_json:
+        print_json({"trust_file": str(output), "list_key": list_key})
+        return
+    out = console()
+    out.print(f"信任文件 trust file       {output}")
+    out.print(f"列表公钥指纹 list key     {list_key}", markup=False)
+    out.print("请经另一渠道核对该指纹 · let the receiver compare this fingerprint over another channel")

@@ -65,7 +65,7 @@ def without_chain(workspace: Workspace, narrator: Narrator, trust: bytes) -> Non
     """In a copy of the workspace whose chain is away: registration goes on, the anchor is undetermined."""
     narrator.say(
         "链不可用时（在工作区的副本中演示），登记照常，上链一项为“无法判定”，不是“不通过”：",
-        "With the chain away (in a copy of the workspace) registration goes on; the anchor is undetermined, not invalid:",
+        "With the chain away (in a copy of the workspace) registration goes on; the anchor is undetermined:",
     )
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "workspace"

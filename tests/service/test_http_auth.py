@@ -143,7 +143,7 @@ def test_a_retired_or_revoked_api_key_signs_nothing(world: World) -> None:
     for changed in (
         {"nbf": now - 7200, "exp": now - 3600},
         {"revoked": KeyRevocation(now - 10, "superseded")},
-        {"revoked": KeyRevocation(now - 10, "keyCompromise")},
+        {"revoked": KeyRevocation(now - 10, "compromised")},
     ):
         keys = tuple(replace(key, **changed) if key.role == "api" else key for key in listed.keys)  # type: ignore[arg-type]
         put_entity(world.workspace, replace(listed, keys=keys), now)

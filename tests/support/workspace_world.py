@@ -13,10 +13,20 @@ from pathlib import Path
 from api import clock
 from api.anchoring import anchor
 from api.bundling import make_bundle
-from api.demo.cast import CERTIFICATE, GRANTED, LICENCE, ORIGIN, REPORT, Example, district_bureau, other_department
-from api.demo.cast import example_fields as example_fields
+from api.demo.cast import (
+    CERTIFICATE,
+    GRANTED,
+    LICENCE,
+    ORIGIN,
+    REPORT,
+    Example,
+    district_bureau,
+    example_fields,
+    other_department,
+)
 from api.grant_files import format_grant_file
-from api.granting import open_grant, pass_on, retrieve
+from api.granting import open_grant, owner_of, pass_on, retrieve, usage_records
+from api.names import organisation
 from api.organisations import add_organisation
 from api.parties import listed, location_of, organisation_delegate, party_delegate
 from api.registering import change_material_status, register_material
@@ -29,14 +39,17 @@ from materials.grant_errors import GrantRefusedError
 from materials.grant_issue import GrantTerms
 from materials.grant_terms import GrantDetail, GrantPurpose
 from materials.grants import GrantChain
+from materials.identifiers import build_licence_id
 from materials.ids import MaterialId
 from materials.requests import RetrievalRequest
 from materials.retrieve import Retrieval
 from materials.submission import SubmittedFile
+from signing import JsonValue
 from signing.keyfile import open_secret, seal_secret
 
 PURPOSE = GrantPurpose("supplier-registration", "SAMPLE-ITEM-001", "ZJ-2026-000123")
 MEDIA_TYPES = {".pdf": "application/pdf", ".ofd": "application/ofd", ".json": "application/json"}
+OTHER_LICENCE_ID = build_licence_id("11310110MB9F000199001", "11310110MB9F000199", "2026000002", 1).text
 CHEAPEST_SCRYPT = 10
 EMATERIALS = (sys.executable, "-c", "from api.cli.app import main; main()")
 
@@ -46,8 +59,8 @@ class Story:
     """The workspace's folder and what came out of it. ``now`` is when all of it is good.
 
     ``bundles``: ``licence`` (whole), ``suspended-and-back`` (two events, still valid), ``used`` (released under a grant
-    of three links), ``used-later`` (another use, fewer fields, of the same grant), ``before`` and ``revoked``
-    (a certificate before and after its end), ``unanchored`` (no anchor proof yet).
+    of three links), ``used-for-less`` (another use of the same grant, one field), ``used-second`` (the same of another
+    licence), ``before`` and ``revoked`` (a certificate before and after its end), ``unanchored`` (no anchor proof yet).
     """
 
     folder: Path
@@ -83,8 +96,11 @@ def tell_story(folder: Path, origin: str = ORIGIN) -> Story:
         bundles = {"before": make_bundle(workspace, certificate)}
         chain = make_grant(workspace, licence)
         bundles["used"] = use(workspace, chain, GRANTED)
-        bundles["used-later"] = use(workspace, chain, GRANTED[:1])
+        bundles["used-for-less"] = use(workspace, chain, GRANTED[:1])
         refused = refused_use(workspace, chain)
+        second = register_example(workspace, LICENCE, licence_number="样例20260305002", licence_id=OTHER_LICENCE_ID)
+        anchor(workspace)
+        bundles["used-second"] = use(workspace, make_grant(workspace, second), GRANTED)
         change_material_status(workspace, certificate, code=EventCode.REVOKED, reason="issued-in-error")
         bundles["revoked"] = make_bundle(workspace, certificate)
         bundles["suspended-and-back"] = make_bundle(workspace, report)
@@ -96,7 +112,7 @@ def tell_story(folder: Path, origin: str = ORIGIN) -> Story:
         folder=folder,
         catalogue=catalogue,
         bundles=bundles,
-        materials=materials | {"unanchored": other},
+        materials=materials | {"second": second, "unanchored": other},
         trust=trust,
         grant=format_grant_file(chain),
         refused_usage=refused,
@@ -115,7 +131,7 @@ def make_keys_cheap(folder: Path) -> None:
         path.write_bytes(sealed)
 
 
-def register_example(workspace: Workspace, example: Example, **changes: object) -> MaterialId:
+def register_example(workspace: Workspace, example: Example, **changes: JsonValue) -> MaterialId:
     """Register one of ``examples/``, with other fields if wanted."""
     fields = {**example_fields(example, workspace.catalogue, 7), **changes}
     with example.path.open("rb") as stream:
@@ -123,7 +139,7 @@ def register_example(workspace: Workspace, example: Example, **changes: object) 
             workspace,
             type_code=example.type_code,
             issuer=workspace.operator,
-            fields=fields,  # type: ignore[arg-type]
+            fields=fields,
             files=[SubmittedFile(stream, MEDIA_TYPES[example.path.suffix])],
         )
     return registered.record.jti
@@ -133,7 +149,7 @@ def make_grant(workspace: Workspace, licence: MaterialId) -> GrantChain:
     """Home → owner → agent → department, each narrower."""
     now = clock.now()
     department = other_department(workspace.catalogue)
-    entity = listed(workspace, f"uscc:{department.uscc}", now)  # type: ignore[arg-type]
+    entity = listed(workspace, organisation(department.uscc), now)
     detail = GrantDetail(
         vct=workspace.catalogue.by_code(LICENCE.type_code).vct,
         material=licence,
@@ -172,12 +188,11 @@ def use(workspace: Workspace, chain: GrantChain, claims: tuple[str, ...]) -> byt
 
 def refused_use(workspace: Workspace, chain: GrantChain) -> str:
     """Ask for more than is granted; the usage record of the refusal."""
-    from api.granting import owner_of, usage_records
-
+    material = request_of(chain, ()).material
     try:
         use(workspace, chain, ("business_scope",))
     except GrantRefusedError:
-        return usage_records(workspace, owner_of(workspace, chain.leaf.details[0].material))[-1]  # type: ignore[arg-type]
+        return usage_records(workspace, owner_of(workspace, material))[-1]
     raise AssertionError("a request outside the grant was answered")
 
 

@@ -1,0 +1,137 @@
+"""How fast one material goes in, and how fast its bundle is verified; each against a limit taken in the same run.
+
+* register: registrations per second (issue, encrypt, log, commit) as a share of the plain durable commits per second
+  that SQLite does on the same disk. Both with WAL and synchronous=FULL; each registration writes and syncs two files
+  beside its commit.
+* verify: the time of ``verify_bundle`` as a multiple of the bare signature checks it can't do without.
+"""
+
+import argparse
+import io
+import json
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from api import clock
+from api.anchoring import anchor
+from api.bundling import make_bundle
+from api.demo import cast
+from api.registering import register_material
+from api.setup import NewWorkspace, create_workspace
+from api.trust_lists import export_trust
+from api.workspace import Workspace
+from materials.catalogue import load_catalogue
+from materials.ids import EntityId, MaterialId
+from materials.report import Verdict
+from materials.submission import SubmittedFile
+from materials.verification import verify_bundle
+from signing import Ed25519Signer, Es256Signer
+
+
+def rate(action: Callable[[int], object], seconds: float) -> float:
+    """How often per second ``action`` runs, over about ``seconds``."""
+    count, start = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < seconds:
+        action(count)
+        count += 1
+    return count / elapsed
+
+
+def durable_commits(folder: Path, seconds: float) -> float:
+    """Plain one-row commits per second with the log's durability settings."""
+    connection = sqlite3.connect(folder / "raw.db", isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("CREATE TABLE t (v BLOB)")
+    result = rate(lambda _: connection.execute("INSERT INTO t VALUES (?)", (bytes(1000),)), seconds)
+    connection.close()
+    return result
+
+
+def registrations(workspace: Workspace, seconds: float) -> tuple[float, MaterialId]:
+    """Registrations per second, each of another file; also the id of one of them."""
+    example = cast.REPORT
+    fields = cast.example_fields(example, workspace.catalogue, 0)
+    ids: list[MaterialId] = []
+    workspace.anchored_head = lambda: None  # as the service does: the chain is not asked for each request
+
+    def register(number: int) -> None:
+        file = SubmittedFile(io.BytesIO(number.to_bytes(8) * 512), "application/json")
+        issuer = EntityId(workspace.operator)
+        registered = register_material(
+            workspace, type_code=example.type_code, issuer=issuer, fields=fields, files=[file]
+        )
+        ids.append(registered.record.jti)
+
+    result = rate(register, seconds)
+    workspace.anchored_head = None
+    return result, ids[0]
+
+
+def bare_signature_checks(seconds: float) -> float:
+    """Seconds for one ES256 check and three Ed25519 checks: statement; trust list, checkpoint, status list."""
+    message = bytes(500)
+    es256, ed25519 = Es256Signer(bytes(31) + b"\x07"), Ed25519Signer(bytes(32))
+    es256_signature, ed25519_signature = es256.sign(message), ed25519.sign(message)
+
+    def check(_: int) -> None:
+        es256.public_key.verify(es256_signature, message)
+        for _ in range(3):
+            ed25519.public_key.verify(ed25519_signature, message)
+
+    return 1 / rate(check, seconds)
+
+
+def measure(seconds: float) -> list[dict[str, object]]:
+    """All figures; ``seconds`` for each of them."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        operator = cast.district_bureau(load_catalogue())
+        create_workspace(folder / "workspace", NewWorkspace(operator, cast.ORIGIN))
+        with Workspace.open(folder / "workspace") as workspace:
+            raw = durable_commits(folder, seconds)
+            registered, jti = registrations(workspace, seconds)
+            anchor(workspace)
+            bundle, trust = make_bundle(workspace, jti), export_trust(workspace, clock.now())
+
+            def verify(_: int) -> None:
+                report = verify_bundle(bundle, trust, now=clock.now(), catalogue=workspace.catalogue)
+                if report.verdict is not Verdict.VALID:
+                    raise SystemExit(f"the bundle does not verify: {report.to_json()}")
+
+            verified = rate(verify, seconds)
+    multiple = 1 / verified / bare_signature_checks(min(seconds, 2))
+    return [
+        figure("durable commits, plain SQLite", raw, "1/s"),
+        figure("registrations", registered, "1/s"),
+        figure("registrations / durable commits", registered / raw, "ratio", ">=", 0.02),
+        figure("bundles verified", verified, "1/s"),
+        figure("verify / bare signature checks", multiple, "ratio", "<=", 40),
+    ]
+
+
+def figure(name: str, value: float, unit: str, better: str = ">=", target: float | None = None) -> dict[str, object]:
+    """One row of the result; a figure without a target is there for information."""
+    met = target is None or (value >= target if better == ">=" else value <= target)
+    return {"name": name, "value": round(value, 4), "unit": unit, "better": better, "target": target, "met": met}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help="at most 40 seconds")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
+    arguments = parser.parse_args()
+    figures = measure(3 if arguments.quick else 15)
+    for row in figures:
+        target = "" if row["target"] is None else f"   target {row['better']} {row['target']}   met: {row['met']}"
+        print(f"{row['name']:36} {row['value']:>12} {row['unit']}{target}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
