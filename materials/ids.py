@@ -106,5 +106,6 @@ def check_code(text: str, *, what: str) -> str:
     have them. Raises MalformedError (``form.code``).
     """
     if len(text) > 64 or not _CODE.fullmatch(text):
-        raise MalformedError("form.code", f"{what}: not a code, such as issued-in-error (lower-case words; no free text, which may hold personal data)")
+        example = "such as issued-in-error: lower-case words, no free text, which may hold personal data"
+        raise MalformedError("form.code", f"{what}: not a code, {example}")
     return text

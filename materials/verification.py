@@ -24,8 +24,8 @@ from ledger import Checkpoint
 from materials import evidence
 from materials.bundle import Bundle, parse_bundle
 from materials.catalogue import Catalogue
-from materials.report import Facet, Finding, Verdict, VerificationReport
 from materials.claims import STATEMENT_TYP
+from materials.report import Facet, Finding, Verdict, VerificationReport
 from materials.reveal import reveal
 from materials.sdjwt import parse_sd_jwt
 from materials.statement import (
