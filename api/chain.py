@@ -16,8 +16,10 @@ EMBEDDED = "embedded development chain"
 
 
 @contextmanager
-def chain_endpoints(settings: ChainSettings, workspace: Path, *, writable: bool) -> Iterator[list[Endpoint]]:
-    """The endpoints of the configured chain while the block runs.
+def chain_endpoints(
+    settings: ChainSettings, workspace: Path, *, writable: bool, create: bool = False
+) -> Iterator[list[Endpoint]]:
+    """The endpoints of the configured chain while the block runs; only ``create`` makes a new embedded chain.
 
     The embedded chain has one writer: raises UnavailableError (``devchain.locked``) while another process, such as the
     service, holds it. Reading goes on beside it.
@@ -28,12 +30,12 @@ def chain_endpoints(settings: ChainSettings, workspace: Path, *, writable: bool)
         yield [http_endpoint(url) for url in settings.urls]
         return
     path = workspace / settings.path
+    if not create and not path.exists():
+        raise UnavailableError("chain.unreachable", "the embedded chain's file is away")
     if writable:
         with open_dev_chain(path, clock=clock.now, random_bytes=clock.random_bytes) as chain:
             yield [Endpoint(EMBEDDED, chain.dispatch)]
         return
-    if not path.exists():
-        raise UnavailableError("chain.unreachable", "the embedded chain's file is away")
     with open_dev_chain_read_only(path) as chain:
         yield [Endpoint(EMBEDDED, chain.dispatch)]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import httpx
 
@@ -17,7 +17,8 @@ _JSON: Final = "application/json"
 _BUNDLE: Final = "application/vnd.ematerials.bundle+json"
 _MAX_ANSWER: Final = 64 << 20
 
-Members = Mapping[str, JsonValue]
+Members = Mapping[str, Any]
+"""A JSON object; its members are those of the service's OpenAPI document."""
 
 
 class ProblemError(LedgerError):
@@ -87,7 +88,8 @@ class LedgerClient:
 
     def open_grant(self, members: Members) -> Sequence[str]:
         """Open a grant, as the operator: members of ``OpenGrant``; returns the chain's texts."""
-        return _texts(self._post("/v1/grants/roots", members)["chain"])
+        texts: list[str] = self._post("/v1/grants/roots", members)["chain"]
+        return texts
 
     def reserve_link(self, chain: GrantChain) -> Members:
         """An id and a status place for the next link below ``chain``."""
@@ -163,10 +165,6 @@ def new_idempotency_key() -> str:
 
 def _file(file: FileDigests) -> JsonValue:
     return {"sha256": file.sha256.hex(), "sm3": file.sm3.hex(), "size": file.size}
-
-
-def _texts(value: JsonValue) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def _members(answer: httpx.Response) -> Members:

@@ -31,13 +31,18 @@ class ChainSettings(_Section):
 
 
 class ServiceSettings(_Section):
-    """The HTTP service. ``public_url`` is what clients sign as the target; it is never read from a header."""
+    """The HTTP service. ``public_url`` is what clients sign as the target; without it, host and port as served."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
-    public_url: str = "http://127.0.0.1:8080"
+    public_url: str | None = None
     anchor_every_seconds: int = Field(default=10, ge=1)
     max_body_bytes: int = Field(default=64 << 20, ge=1 << 16)
+
+    @property
+    def signed_origin(self) -> str:
+        """The beginning of every URL that clients sign, without a final slash; never read from a header."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
 
 class StatusSettings(_Section):

@@ -89,7 +89,7 @@ def _fill(workspace: Workspace, new: NewWorkspace) -> None:
     with workspace.database.read() as connection:
         if SqlTrustStore(connection).latest() is not None:
             return
-    with chain_endpoints(settings.chain, workspace.path, writable=True) as endpoints:
+    with chain_endpoints(settings.chain, workspace.path, writable=True, create=True) as endpoints:
         profile = deploy(endpoints[0], workspace.keyring, settings)
     list_key = workspace.keyring.signer(names.LIST_KEY).public_key.key_id
     policy = make_policy(

@@ -49,7 +49,8 @@ def decide_registration(
     entity = _issuer(policy, statement, trust)
     key = _key(statement, entity, trust, now)
     material_type = _type(policy, statement, entity, catalogue)
-    _check_times_and_status(statement, entity, now)
+    home = next((listed for listed in trust.list.entities if listed.id == trust.list.iss), entity)
+    _check_times_and_status(statement, entity, home, now)
     fields = _fields(statement, material_type, catalogue)
     if not region_contains(entity.region, str(fields["area_code"])):
         _refuse("region", "the material belongs to a place outside the issuer's region")
@@ -96,14 +97,14 @@ def _type(policy: RegistrationPolicy, statement: Statement, entity: Entity, cata
     return material_type
 
 
-def _check_times_and_status(statement: Statement, entity: Entity, now: int) -> None:
+def _check_times_and_status(statement: Statement, entity: Entity, home: Entity, now: int) -> None:
     claims = statement.claims
     if claims.iat > now + SKEW_SECONDS:
         _refuse("time", "the statement is dated in the future")
     if claims.exp <= now:
         _refuse("time", "the statement has already ended")
-    if claims.status is not None and claims.status.uri not in entity.status_uris:
-        _refuse("status-uri", "the status list is not one of the issuer's")
+    if claims.status is not None and claims.status.uri not in (*entity.status_uris, *home.status_uris):
+        _refuse("status-uri", "the status list is neither the issuer's nor the home's")
 
 
 def _fields(statement: Statement, material_type: MaterialType, catalogue: Catalogue) -> dict[str, FieldValue]:

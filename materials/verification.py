@@ -19,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from anchors import VerifiedAnchor
 from ledger import Checkpoint
 from materials import evidence
 from materials.bundle import Bundle, parse_bundle
@@ -121,9 +120,10 @@ class _Verification:
         if claimed is not None and key is not None:
             statement = judge(Facet.INTEGRITY, lambda: self._verify_statement(claimed, key))
         checkpoint = judge(Facet.CHECKPOINT, self._check_checkpoint)
-        judge(Facet.INCLUSION, lambda: self._check_inclusion(checkpoint))
+        index = judge(Facet.INCLUSION, lambda: self._check_inclusion(checkpoint))
         anchor = judge(Facet.ANCHOR, lambda: evidence.check_anchor(self.bundle.anchor, checkpoint, self.trust))
-        judge(Facet.ISSUER, lambda: self._check_issuer(claimed, anchor))
+        proven_at = None if anchor is None or index is None else anchor.block_time
+        judge(Facet.ISSUER, lambda: self._check_issuer(claimed, proven_at))
         judge(Facet.VALIDITY, lambda: check_validity(_proved(statement).claims, now=self.now))
         judge(Facet.STATUS, lambda: self._check_status(statement))
         if use is not None:
@@ -136,7 +136,7 @@ class _Verification:
             material_id=None if statement is None else statement.jti,
             issuer=None if statement is None else statement.iss,
             status_as_of=self.status_as_of,
-            anchored_at=None if anchor is None else anchor.block_time,
+            anchored_at=proven_at,
             grade=None if anchor is None else str(anchor.grade),
         )
 
@@ -168,10 +168,10 @@ class _Verification:
         entry = self.bundle.statement.partition("~")[0].encode("ascii", "replace")
         return evidence.check_inclusion(self.bundle.receipt, entry, checkpoint)
 
-    def _check_issuer(self, claimed: UnverifiedStatement | None, anchor: VerifiedAnchor | None) -> None:
+    def _check_issuer(self, claimed: UnverifiedStatement | None, proven_at: int | None) -> None:
+        """``proven_at``: when the chain had *this* statement; an anchor of a tree without it dates nothing."""
         if claimed is None:
             raise UnavailableError("issuer.no-statement", "there is no readable statement")
-        proven_at = None if anchor is None else anchor.block_time
         evidence.check_issuer(claimed.claims, claimed.key_id, self.trust, now=self.now, proven_at=proven_at)
 
     def _check_status(self, statement: Statement | None) -> None:

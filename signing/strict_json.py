@@ -16,6 +16,7 @@ _TYPE_NAMES: Final = {dict: "object", list: "array", str: "string", bool: "boole
 JsonValue = None | bool | int | str | list["JsonValue"] | dict[str, "JsonValue"]
 
 INT_MAX: Final = 2**53 - 1
+_WRITE_DEPTH_MAX: Final = 100
 # Possessive and closed by "?" so that a hostile text is read once, whatever it holds.
 _BRACKET_OR_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
@@ -87,14 +88,23 @@ def parse_json(data: bytes | str, *, what: str, max_bytes: int, max_depth: int =
     return cast(JsonValue, value)
 
 
+def _deeper_than(value: object, limit: int) -> bool:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return limit < 0 or any(_deeper_than(child, limit - 1) for child in children)
+
+
 def dump_json(value: JsonValue | Mapping[str, JsonValue]) -> bytes:
     """Write the one canonical spelling: UTF-8, members sorted by code point, no blanks, only needed escapes.
 
-    Raises MalformedError (``form.json``) for what has no JSON text: a lone surrogate, NaN, a loop.
+    Raises MalformedError (``form.json``) for what has no JSON text (a lone surrogate, NaN, a loop) or is nested deeper
+    than 100.
     """
+    # Not left to RecursionError: a library may have raised the limit beyond what the encoder's C stack can hold.
+    if _deeper_than(value, _WRITE_DEPTH_MAX):
+        _refuse("output", f"nested deeper than {_WRITE_DEPTH_MAX}")
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
-    except (ValueError, RecursionError):
+    except ValueError:
         _refuse("output", "a value that JSON can't hold")
 
 

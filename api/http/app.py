@@ -80,7 +80,11 @@ def make_server(workspace: Workspace, host: str, port: int) -> uvicorn.Server:
 
 def serve(workspace: Workspace, host: str, port: int) -> None:
     """Serve until the process is told to end (SIGINT, SIGTERM); requests in progress are finished first."""
-    make_server(workspace, host, port).run()
+    service = workspace.settings.service.model_copy(update={"host": host, "port": port})
+    workspace.settings = workspace.settings.model_copy(update={"service": service})
+    server = make_server(workspace, host, port)  # sets up logging
+    logging.getLogger("uvicorn.error").info("Clients sign for %s", service.signed_origin)
+    server.run()
 
 
 class _Service(FastAPI):

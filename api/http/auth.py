@@ -62,7 +62,7 @@ def nobody(_: Lookup) -> Sequence[GrantLink]:
     return ()
 
 
-def by_chain(body: bytes) -> Delegates:
+def by_chain(body: bytes | None) -> Delegates:
     """The delegates of the chain in member ``chain`` of the body, proved genuine."""
 
     def links(lookup: Lookup) -> Sequence[GrantLink]:
@@ -72,7 +72,7 @@ def by_chain(body: bytes) -> Delegates:
     return links
 
 
-def by_known_link(body: bytes) -> Delegates:
+def by_known_link(body: bytes | None) -> Delegates:
     """The delegates of the stored chain of the link with members ``iss`` and ``jti`` of the body."""
 
     def links(lookup: Lookup) -> Sequence[GrantLink]:
@@ -96,16 +96,16 @@ def authenticate(workspace: Workspace, request: ReceivedRequest, delegates: Dele
     Raises NotAuthenticatedError; UnavailableError if that can't be found out now.
     """
     now = clock.now()
-    renew_trust(workspace, now)
-    with workspace.database.read() as connection:
-        trust = current_trust(workspace, connection, now)
-        verified = verify_request(
-            request,
-            find_key=lambda entity, kid: _find_key(Lookup(entity, now, trust, connection), kid, delegates),
-            now=now,
-        )
-    _take_nonce(workspace, verified, now)
+    verified = _verify(workspace, request, delegates, now)
+    with workspace.database.write() as connection:
+        if not use_nonce(connection, keyid=verified.keyid, nonce=verified.nonce, expires=verified.expires, now=now):
+            raise NotAuthenticatedError("http.replay", "the nonce was used before")
     return Caller(verified.entity, verified.key)
+
+
+def check_head(workspace: Workspace, request: ReceivedRequest) -> None:
+    """Turn away whom ``authenticate`` will turn away, before a large body is read. Raises as that does."""
+    _verify(workspace, request, nobody, clock.now())
 
 
 def require_entity(caller: Caller, entity: str) -> None:
@@ -114,10 +114,15 @@ def require_entity(caller: Caller, entity: str) -> None:
         raise RefusedError("access.denied", "this caller may not do this")
 
 
-def _take_nonce(workspace: Workspace, verified: VerifiedRequest, now: int) -> None:
-    with workspace.database.write() as connection:
-        if not use_nonce(connection, keyid=verified.keyid, nonce=verified.nonce, expires=verified.expires, now=now):
-            raise NotAuthenticatedError("http.replay", "the nonce was used before")
+def _verify(workspace: Workspace, request: ReceivedRequest, delegates: Delegates, now: int) -> VerifiedRequest:
+    renew_trust(workspace, now)
+    with workspace.database.read() as connection:
+        trust = current_trust(workspace, connection, now)
+        return verify_request(
+            request,
+            find_key=lambda entity, kid: _find_key(Lookup(entity, now, trust, connection), kid, delegates),
+            now=now,
+        )
 
 
 def _find_key(lookup: Lookup, kid: KeyId, delegates: Delegates) -> PublicKey:
@@ -142,6 +147,6 @@ def _listed_key(lookup: Lookup, entity: Entity, kid: KeyId) -> PublicKey:
     return key.public_key
 
 
-def _members(body: bytes) -> dict[str, JsonValue]:
-    value = parse_json(body, what="body", max_bytes=MAX_JSON_BYTES)
+def _members(body: bytes | None) -> dict[str, JsonValue]:
+    value = parse_json(body or b"", what="body", max_bytes=MAX_JSON_BYTES)
     return value if isinstance(value, dict) else {}

@@ -5,7 +5,8 @@ The limit holds while the body comes in, whatever ``Content-Length`` says. JSON 
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from fastapi import Request
@@ -21,6 +22,7 @@ from signing import JsonValue, MalformedError, parse_json
 JSON_TYPE: Final = "application/json"
 FORM_TYPE: Final = "multipart/form-data"
 MAX_FILES: Final = 32
+_DROPPED_BYTES: Final = 1 << 20
 _REASONS: Final = {"missing": "is missing", "extra_forbidden": "holds an unknown member"}
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -36,33 +38,35 @@ class Parts:
 
 async def receive(request: Request) -> ReceivedRequest:
     """The request with a body of at most 1 MiB."""
-    return await _receive(request, MAX_JSON_BYTES)
+    return replace(receive_head(request), body=await read_body(request, MAX_JSON_BYTES))
 
 
-async def receive_large(request: Request) -> ReceivedRequest:
-    """The request with a body of at most ``service.max_body_bytes``."""
-    return await _receive(request, request.app.state.workspace.settings.service.max_body_bytes)
-
-
-async def _receive(request: Request, max_bytes: int) -> ReceivedRequest:
+def receive_head(request: Request) -> ReceivedRequest:
+    """The request without its body."""
     scope = request.scope
     lines = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
     query = scope["query_string"].decode("latin-1")
-    origin = request.app.state.workspace.settings.service.public_url.rstrip("/")
+    origin = request.app.state.workspace.settings.service.signed_origin
     target = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
-    fields = ReceivedFields(lines)
-    return ReceivedRequest(scope["method"], origin + target, fields, await read_body(request, max_bytes))
+    return ReceivedRequest(scope["method"], origin + target, ReceivedFields(lines), None)
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The body as sent. Raises MalformedError: ``form.size``, ``form.media-type`` if it comes with a content coding."""
+    """The body as sent. Raises MalformedError: ``form.size``, ``form.media-type`` if it comes with a content coding.
+
+    Of a body that is too long a little more is read and dropped, so that a client that sent it all reads the answer.
+    """
     if "content-encoding" in request.headers:
         raise MalformedError("form.media-type", "body: send it without a content coding")
-    body = bytearray()
+    body, size = bytearray(), 0
     async for piece in request.stream():
-        body += piece
-        if len(body) > max_bytes:
-            raise MalformedError("form.size", f"body: larger than {max_bytes} bytes")
+        size += len(piece)
+        if size > max_bytes + _DROPPED_BYTES:
+            break
+        if size <= max_bytes:
+            body += piece
+    if size > max_bytes:
+        raise MalformedError("form.size", f"body: larger than {max_bytes} bytes")
     return bytes(body)
 
 
@@ -75,7 +79,7 @@ def read_members(request: ReceivedRequest) -> dict[str, JsonValue]:
     """The JSON object in the body. Raises MalformedError: ``form.media-type``, ``form.json`` …"""
     if media_type(request.headers) != JSON_TYPE:
         raise MalformedError("form.media-type", f"body: Content-Type {JSON_TYPE} is needed")
-    value = parse_json(request.body, what="body", max_bytes=MAX_JSON_BYTES)
+    value = parse_json(request.body or b"", what="body", max_bytes=MAX_JSON_BYTES)
     if not isinstance(value, dict):
         raise MalformedError("form.type", "body: an object is needed")
     return value
@@ -97,6 +101,7 @@ def to_model(value: JsonValue, model: type[ModelT]) -> ModelT:
         raise MalformedError("form.member", f"{where}: {_REASONS.get(first['type'], 'not of the form')}") from None
 
 
+@asynccontextmanager
 async def open_parts(request: ReceivedRequest) -> AsyncIterator[Parts]:
     """The parts of a multipart body, whose files are closed at the end.
 
@@ -106,7 +111,7 @@ async def open_parts(request: ReceivedRequest) -> AsyncIterator[Parts]:
         raise MalformedError("form.media-type", f"body: Content-Type {FORM_TYPE} is needed")
     headers = Headers({"content-type": request.headers.get("content-type") or ""})
     parser = MultiPartParser(
-        headers, _whole(request.body), max_files=MAX_FILES, max_fields=1, max_part_size=MAX_JSON_BYTES
+        headers, _whole(request.body or b""), max_files=MAX_FILES, max_fields=1, max_part_size=MAX_JSON_BYTES
     )
     try:
         form = await parser.parse()

@@ -4,6 +4,7 @@ A handler that names one of the callers runs only for an authenticated one; it n
 is nobody learns nothing about the rest of the request.
 """
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -11,7 +12,7 @@ from fastapi import Depends, Request
 from api.http import auth
 from api.http.auth import Caller
 from api.http.background import Anchoring
-from api.http.bodies import receive, receive_large
+from api.http.bodies import read_body, receive, receive_head
 from api.http.guesses import GuessLimit
 from api.http.signatures import ReceivedRequest
 from api.workspace import Workspace
@@ -36,7 +37,22 @@ Home = Annotated[Workspace, Depends(_workspace)]
 AnchoringState = Annotated[Anchoring, Depends(_anchoring)]
 Guesses = Annotated[GuessLimit, Depends(_guesses)]
 Received = Annotated[ReceivedRequest, Depends(receive)]
-ReceivedLarge = Annotated[ReceivedRequest, Depends(receive_large)]
+ReceivedHead = Annotated[ReceivedRequest, Depends(receive_head)]
+
+
+def _signed_head(workspace: Home, head: ReceivedHead) -> ReceivedRequest:
+    auth.check_head(workspace, head)
+    return head
+
+
+async def _receive_large(
+    workspace: Home, head: Annotated[ReceivedRequest, Depends(_signed_head)], request: Request
+) -> ReceivedRequest:
+    """Only for a caller whose fields are signed, a body of at most ``service.max_body_bytes``."""
+    return replace(head, body=await read_body(request, workspace.settings.service.max_body_bytes))
+
+
+ReceivedLarge = Annotated[ReceivedRequest, Depends(_receive_large)]
 
 
 def _organisation(workspace: Home, request: Received) -> Caller:

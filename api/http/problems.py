@@ -22,7 +22,7 @@ from materials.grant_errors import GrantRefusedError
 from signing import LedgerError, MalformedError, RefusedError, UnavailableError
 
 PROBLEM_TYPE: Final = "application/problem+json"
-RETRY_AFTER_SECONDS: Final = 5
+RETRY_AFTER_SECONDS: Final = {429: 3600, 503: 5}
 _log = logging.getLogger("ematerials.http")
 
 _TITLES: Final = {
@@ -92,8 +92,10 @@ def problem(status: int, code: str, detail: str, **members: object) -> Response:
         **members,
     }
     headers = {"Cache-Control": "no-store"}
-    if status in (429, 503):
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status in (401, 413):
+        headers["Connection"] = "close"  # the rest of the body is not read
+    if status in RETRY_AFTER_SECONDS:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS[status])
     return JSONResponse(document, status, headers, PROBLEM_TYPE)
 
 

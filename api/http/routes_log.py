@@ -5,7 +5,7 @@ doubled slashes or a width of 0 or 256 is not found; nothing is redirected. A ti
 covers it: what the log holds is always covered.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -16,6 +16,13 @@ from signing import MalformedError, RefusedError
 
 PREFIX: Final = "/log/"
 _FOREVER: Final = "public, max-age=31536000, immutable"
+_TEXT: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"text/plain": {}}}}
+_BYTES: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"application/octet-stream": {}}}}
+_TILE_PATH: Final[dict[str, Any]] = {
+    "parameters": [
+        {"name": "path", "in": "path", "required": True, "schema": {"type": "string", "examples": ["0/000.p/3"]}}
+    ]
+}
 router = APIRouter(prefix="/log", tags=["log"], responses=ERRORS)
 
 
@@ -31,7 +38,7 @@ ExactPath = Annotated[str, Depends(_exact_path)]
 
 
 @router.head("/checkpoint", include_in_schema=False)
-@router.get("/checkpoint", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get("/checkpoint", response_class=Response, responses=_TEXT)
 def checkpoint(workspace: Home, _: ExactPath) -> Response:
     """最新检查点 · The latest checkpoint, a signed note."""
     with workspace.database.read() as connection:
@@ -40,9 +47,7 @@ def checkpoint(workspace: Home, _: ExactPath) -> Response:
 
 
 @router.head("/tile/{path:path}", include_in_schema=False)
-@router.get(
-    "/tile/{path:path}", response_class=Response, responses={200: {"content": {"application/octet-stream": {}}}}
-)
+@router.get("/tile/{path:path}", response_class=Response, responses=_BYTES, openapi_extra=_TILE_PATH)
 def tile(workspace: Home, path: ExactPath) -> Response:
     """瓦片与条目包 · Tiles `<L>/<N>[.p/<W>]` and entry bundles `entries/<N>[.p/<W>]`; they never change."""
     try:

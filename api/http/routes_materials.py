@@ -13,7 +13,7 @@ from api.http.bodies import Parts, open_parts, read_members, to_model
 from api.http.deps import Home, OrganisationCaller, Received, ReceivedLarge, SubmittingCaller
 from api.http.openapi import ERRORS, form_body, json_body, signed
 from api.organisations import find_organisation
-from api.reading import issuer_of, reserve_material, view_material
+from api.reading import MaterialView, issuer_of, reserve_material, view_material
 from api.registering import accept_signed_event, change_material_status, register_material, register_statement
 from api.workspace import Workspace
 from materials.claims import StatusRef
@@ -22,6 +22,7 @@ from materials.ids import EntityId, MaterialId, check_material_id
 from materials.records import EventRecord
 from materials.statement import parse_statement
 from materials.submission import Registered, SignedSubmission
+from materials.trust import Role
 from signing import MalformedError, RefusedError
 
 BUNDLE_TYPE: Final = "application/vnd.ematerials.bundle+json"
@@ -29,7 +30,7 @@ router = APIRouter(prefix="/v1/materials", tags=["materials"], responses=ERRORS)
 
 
 async def _parts(request: ReceivedLarge) -> AsyncIterator[Parts]:
-    async for parts in open_parts(request):
+    async with open_parts(request) as parts:
         yield parts
 
 
@@ -47,20 +48,12 @@ def register(
     else:
         registered = _register_fields(workspace, caller, to_model(members, models.SubmitFields), parts)
     response.status_code = 201 if registered.is_new else 200
-    record = registered.record
-    return models.RegisteredMaterial(
-        id=record.jti,
-        is_new=registered.is_new,
-        log_index=record.log_index,
-        status=_place(record.status),
-        warnings=list(registered.warnings),
-    )
+    return _answer(registered)
 
 
 def _register_fields(workspace: Workspace, caller: Caller, body: models.SubmitFields, parts: Parts) -> Registered:
     require_entity(caller, body.issuer)
-    if names.entity_key(body.issuer, "issue") not in workspace.keyring:
-        raise RefusedError("registration.no-kept-key", "this home keeps no issuing key for you: sign the statement")
+    _require_kept_key(workspace, caller, "issue")
     return register_material(
         workspace,
         type_code=body.type,
@@ -91,24 +84,7 @@ def reserve(workspace: Home, caller: OrganisationCaller) -> models.MaterialPlace
 @router.get("/{material}")
 def view(workspace: Home, material: str) -> models.PublicMaterial:
     """查看公开信息 · What everyone may know of a material. Public; holds no personal data."""
-    seen = view_material(workspace, check_material_id(material))
-    claims = seen.claims
-    return models.PublicMaterial(
-        id=claims.jti,
-        issuer=claims.iss,
-        vct=claims.vct,
-        issued_at=claims.iat,
-        valid_from=claims.nbf,
-        valid_to=claims.exp,
-        version=claims.version,
-        supersedes=claims.supersedes,
-        legal_basis=claims.legal_basis,
-        status=seen.status.name.lower(),
-        status_list=_place(claims.status),
-        content=str(seen.state),
-        log_index=seen.log_index,
-        anchored=seen.anchored,
-    )
+    return _public(view_material(workspace, check_material_id(material)))
 
 
 @router.get("/{material}/bundle", response_class=Response, openapi_extra=signed())
@@ -129,6 +105,7 @@ def change(workspace: Home, caller: OrganisationCaller, material: str, request: 
     if "event" in members:
         event = _accept(workspace, jti, to_model(members, models.SubmitEvent))
     else:
+        _require_kept_key(workspace, caller, "status")
         event = _sign(workspace, jti, to_model(members, models.ChangeStatus))
     return models.RecordedEvent(material=jti, code=event.kind, log_index=event.log_index, event=event.jws)
 
@@ -146,6 +123,11 @@ def _sign(workspace: Workspace, jti: MaterialId, body: models.ChangeStatus) -> E
     return change_material_status(workspace, jti, code=EventCode(body.code), reason=body.reason, successor=successor)
 
 
+def _require_kept_key(workspace: Workspace, caller: Caller, role: Role) -> None:
+    if names.entity_key(caller.entity, role) not in workspace.keyring:
+        raise RefusedError("registration.no-kept-key", "this home keeps no key for you: sign it yourself")
+
+
 def _require_issuer(workspace: Workspace, caller: Caller) -> None:
     organisation = find_organisation(workspace, caller.entity, clock.now())
     if organisation is None or not organisation.types:
@@ -154,3 +136,34 @@ def _require_issuer(workspace: Workspace, caller: Caller) -> None:
 
 def _place(ref: StatusRef | None) -> models.StatusPlace | None:
     return None if ref is None else models.StatusPlace(uri=ref.uri, idx=ref.idx)
+
+
+def _answer(registered: Registered) -> models.RegisteredMaterial:
+    record = registered.record
+    return models.RegisteredMaterial(
+        id=record.jti,
+        is_new=registered.is_new,
+        log_index=record.log_index,
+        status=_place(record.status),
+        warnings=list(registered.warnings),
+    )
+
+
+def _public(seen: MaterialView) -> models.PublicMaterial:
+    claims = seen.claims
+    return models.PublicMaterial(
+        id=claims.jti,
+        issuer=claims.iss,
+        vct=claims.vct,
+        issued_at=claims.iat,
+        valid_from=claims.nbf,
+        valid_to=claims.exp,
+        version=claims.version,
+        supersedes=claims.supersedes,
+        legal_basis=claims.legal_basis,
+        status=seen.status.name.lower(),
+        status_list=_place(claims.status),
+        content=str(seen.state),
+        log_index=seen.log_index,
+        anchored=seen.anchored,
+    )

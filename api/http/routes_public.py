@@ -18,6 +18,8 @@ _LIST_CACHE_SECONDS: Final = 60
 router = APIRouter(tags=["public"], responses=ERRORS)
 
 
+@router.head("/status/{name}", include_in_schema=False)
+@router.get("/status/{name}", include_in_schema=False)  # the path of the URI in statements, for a home at its origin
 @router.head("/v1/status/{name}", include_in_schema=False)
 @router.get("/v1/status/{name}", response_class=Response, responses={200: {"content": {STATUS_LIST_TYPE: {}}}})
 def status(

@@ -49,6 +49,8 @@ def verify(workspace: Home, guesses: Guesses, question: Question) -> models.Repo
     if media_type != JSON_TYPE:
         return _judge(workspace, body, None)
     value = parse_json(body, what="body", max_bytes=MAX_WRAPPED_BYTES)
+    if isinstance(value, dict) and "statement" in value:
+        return _judge(workspace, body, None)
     if isinstance(value, dict) and "material" in value:
         return _match(workspace, guesses, to_model(value, models.VerifyFile))
     wrapped = to_model(value, models.VerifyBundle)

@@ -81,12 +81,15 @@ class ReceivedFields:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """A request as received, whole: ``url`` is the configured public origin with the raw path and query."""
+    """A request as received: ``url`` is the configured public origin with the raw path and query.
+
+    ``body`` None stands for a body that has not come in yet.
+    """
 
     method: str
     url: str
     headers: ReceivedFields
-    body: bytes = field(repr=False)
+    body: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +159,14 @@ def sign_request(message: Message, body: bytes, *, entity: EntityId, signer: Sig
         label=_LABEL,
         tag=TAG,
         include_alg=False,
-        covered_component_ids=_components(message.headers.items(), body),
+        covered_component_ids=_components(message.headers.items(), with_body=bool(body)),
         body=body or None,
     )
     library.apply(message, prepared, signer.sign(prepared.signature_base))
 
 
 def verify_request(request: ReceivedRequest, *, find_key: FindKey, now: int) -> VerifiedRequest:
-    """Prove who signed ``request``.
+    """Prove who signed ``request``; of one whose body is still to come, only that its fields are signed.
 
     Raises NotAuthenticatedError, and what ``find_key`` raises if it could not look.
     """
@@ -201,9 +204,9 @@ def _check_parameters(result: VerifyResult, signed_by: tuple[EntityId, KeyId], n
     return VerifiedRequest(*signed_by, nonce, expires)
 
 
-def _components(lines: Iterable[tuple[str, str]], body: bytes) -> list[str]:
+def _components(lines: Iterable[tuple[str, str]], *, with_body: bool) -> list[str]:
     components = ["@method", "@target-uri"]
-    if body:
+    if with_body:
         components.append("content-type")
     if any(name.lower() == IDEMPOTENCY_HEADER for name, _ in lines):
         components.append(IDEMPOTENCY_HEADER)
@@ -211,5 +214,6 @@ def _components(lines: Iterable[tuple[str, str]], body: bytes) -> list[str]:
 
 
 def _required(request: ReceivedRequest) -> list[str]:
-    digest = ["content-digest"] if request.body else []
-    return [*_components(request.headers.items(), request.body), *digest]
+    with_body = request.body is None or bool(request.body)
+    digest = ["content-digest"] if with_body else []
+    return [*_components(request.headers.items(), with_body=with_body), *digest]

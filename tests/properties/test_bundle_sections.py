@@ -1,9 +1,8 @@
-"""Parts of a bundle left out, of another type, or taken from another bundle, time or home: each is told for what it is."""
+"""Parts of a bundle left out, of another type, or taken from another bundle, time or home: each is named."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,16 +11,17 @@ from api.workspace import Workspace
 from ledger import format_receipt, leaf_hash
 from materials.bundle import Bundle, LoggedToken, UseEvidence, format_bundle, parse_bundle
 from materials.commitment import commit_to, format_commitment
-from materials.ids import EntityId
 from materials.report import Facet, Verdict, VerificationReport
+from materials.statement import issue_statement, parse_statement, verify_statement
+from materials.trust import KeyRevocation
 from materials.trust_list import TrustFile, format_trust_file, issue_trust_list, parse_trust_file, parse_trust_list
 from materials.usage import COMMITMENT_KIND
 from materials.verification import verify_bundle
-from signing import JsonValue, MalformedError, dump_json
+from signing import JsonValue, MalformedError, Signer, dump_json
 from tests.support.workspace_world import Story, tell_story
 
 REQUIRED = ("version", "statement", "receipt", "events")
-WRONG: tuple[JsonValue, ...] = (None, True, 7, -1, "", "x", [], [[]], {}, {"": ""}, "\n\n", "~", "a.b.c", "a.b.c~", "\u2028")
+WRONG: list[JsonValue] = [None, True, 7, -1, "", "x", [], [[]], {}, {"": ""}, "\n\n", "~", "a.b.c", "a.b.c~", "\u2028"]
 
 
 @pytest.fixture(scope="session")
@@ -74,8 +74,20 @@ def test_a_section_of_another_type(story: Story, member: str) -> None:
 
 def test_every_value_inside_of_another_type(story: Story) -> None:
     for name in ("used", "suspended-and-back"):
-        for changed in _replaced(json.loads(story.bundles[name])):
-            assert judge(story, dump_json(changed)).verdict is not Verdict.VALID
+        genuine = json.loads(story.bundles[name])
+        for changed in _replaced(genuine):
+            if judge(story, dump_json(changed)).verdict is Verdict.VALID:
+                assert _essentials(changed) == _essentials(genuine)
+
+
+def _essentials(members: JsonValue) -> JsonValue:
+    """Without what may be left out or repeated: events that the status list outlives, the anchor's newest head."""
+    assert isinstance(members, dict)
+    anchor = members["anchor"]
+    assert isinstance(anchor, dict)
+    storage = anchor["storage"]
+    assert isinstance(storage, list)
+    return {**members, "anchor": {**anchor, "storage": storage[:2]}, "events": []}
 
 
 def _replaced(value: JsonValue) -> Iterator[JsonValue]:
@@ -123,12 +135,13 @@ def test_a_part_of_another_material(story: Story, part: str, expected: dict[str,
 def test_a_chain_or_a_record_of_another_use(story: Story) -> None:
     mine, second = opened(story, "used"), opened(story, "used-second")
     theirs = used(second)
-    swapped = {
-        "record": replace(mine, use=replace(used(mine), record=theirs.record)),
-        "chain": replace(mine, use=replace(used(mine), chain=theirs.chain)),
-        "receipt": replace(mine, use=replace(used(mine), record=replace(used(mine).record, receipt=theirs.record.receipt))),
-    }
-    for bundle in swapped.values():
+    crossed = replace(used(mine).record, receipt=theirs.record.receipt)
+    for use in (
+        replace(used(mine), record=theirs.record),
+        replace(used(mine), chain=theirs.chain),
+        replace(used(mine), record=crossed),
+    ):
+        bundle = replace(mine, use=use)
         assert set(codes(judge(story, bundle))) == {"grant"}
         assert judge(story, bundle)[Facet.GRANT].verdict is Verdict.INVALID
 
@@ -155,7 +168,8 @@ def test_more_is_shown_than_the_record_says(story: Story) -> None:
     whole = opened(story, "licence")
     report = judge(story, replace(less, statement=whole.statement))
     assert codes(report) == {"grant": "invalid: grant.record-disclosed"}
-    assert judge(story, replace(more, statement=less.statement)).verdict is Verdict.VALID  # showing less is anyone's right
+    showing_less = replace(more, statement=less.statement)
+    assert judge(story, showing_less).verdict is Verdict.VALID
 
 
 def test_the_record_of_a_refused_attempt_carries_nothing(story: Story) -> None:
@@ -184,8 +198,9 @@ def test_a_receipt_in_another_tree_than_the_anchored_one(story: Story) -> None:
 def test_an_older_and_a_newer_status_list(story: Story) -> None:
     """Who shows a list from before the end can do so until the list expires: the report says of when it is."""
     before, revoked = opened(story, "before"), opened(story, "revoked")
-    assert codes(judge(story, replace(before, status_list=revoked.status_list))) == {"status": "invalid: status.revoked"}
-    assert codes(judge(story, replace(revoked, status_list=before.status_list))) == {"status": "invalid: status.revoked"}
+    ended = {"status": "invalid: status.revoked"}
+    assert codes(judge(story, replace(before, status_list=revoked.status_list))) == ended
+    assert codes(judge(story, replace(revoked, status_list=before.status_list))) == ended
     hidden = replace(revoked, status_list=before.status_list, events=())
     assert judge(story, hidden).status_as_of == judge(story, before).status_as_of
     later = verify_bundle(
@@ -250,3 +265,40 @@ def test_a_trust_file_is_as_strict(story: Story, other_home: Story) -> None:
     with pytest.raises(Exception, match="key") as caught:
         judge(story, story.bundles["licence"], crossed)
     assert type(caught.value).__name__ == "VerificationError"
+
+
+def test_an_anchor_of_other_statements_dates_none(story: Story) -> None:
+    """Who stole the issuing key can't borrow an old receipt and anchor to seem older than the theft."""
+    listed = parse_trust_list(parse_trust_file(story.trust).trust_list)
+    genuine = opened(story, "licence")
+    anchored_at = judge(story, genuine).anchored_at
+    assert anchored_at is not None
+    stolen = KeyRevocation(anchored_at + 1, "compromised")
+    issuer = listed.entities[0]
+    keys = tuple(replace(key, revoked=stolen) if key.role == "issue" else key for key in issuer.keys)
+    with Workspace.open(story.folder) as workspace:
+        list_signer = workspace.keyring.signer(names.LIST_KEY)
+        thief = workspace.keyring.signer(names.entity_key(issuer.id, "issue"))
+    warned = replace(listed, entities=(replace(issuer, keys=keys), *listed.entities[1:]))
+    trust = format_trust_file(TrustFile(list_signer.public_key, issue_trust_list(list_signer, warned)))
+    after = replace(story, trust=trust, now=max(story.now, anchored_at + 10))
+    assert judge(after, genuine)[Facet.ISSUER].verdict is Verdict.VALID
+    forged = judge(after, replace(genuine, statement=_signed_anew(after, genuine.statement, thief)))
+    assert forged[Facet.SIGNATURE].verdict is Verdict.VALID
+    assert forged[Facet.ANCHOR].verdict is Verdict.VALID
+    assert forged[Facet.INCLUSION].verdict is Verdict.INVALID
+    assert forged[Facet.ISSUER].code == "key.compromised"
+    assert forged.anchored_at is None
+
+
+def _signed_anew(story: Story, text: str, signer: Signer) -> str:
+    """The statement signed once more: same claims and fields, new salts, a new signature."""
+    statement = verify_statement(parse_statement(text), signer.public_key)
+    return issue_statement(
+        signer,
+        story.catalogue.by_vct(statement.vct),
+        claims=statement.claims,
+        fields=statement.fields,
+        files=statement.files,
+        random_bytes=clock.random_bytes,
+    ).text

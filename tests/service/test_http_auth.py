@@ -22,6 +22,7 @@ PUBLIC = {
     ("GET", "/v1/materials/{material}"),
     ("POST", "/v1/verify"),
     ("GET", "/v1/status/{name}"),
+    ("GET", "/status/{name}"),
     ("GET", "/v1/trust"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
@@ -44,7 +45,7 @@ def private_routes(world: World) -> list[tuple[str, str]]:
 def walk(routes: object) -> list[APIRoute]:
     """The API routes, also those of included routers."""
     found = []
-    for route in routes:  # type: ignore[attr-defined]
+    for route in routes:
         if isinstance(route, APIRoute):
             found.append(route)
         elif hasattr(route, "original_router"):
@@ -97,7 +98,10 @@ def test_all_failures_of_authentication_look_alike(world: World) -> None:
         signed_request(world, EntityId("uscc:91310110MA9F000318"), stranger),
         signed_request(world, ISSUER, own, now=clock.now() - 3600),
         signed_request(world, ISSUER, own, now=clock.now() + 3600),
-        *(signed_request(world, ISSUER, ring.signer(names.entity_key(ISSUER, role))) for role in ("issue", "status", "grant")),
+        *(
+            signed_request(world, ISSUER, ring.signer(names.entity_key(ISSUER, role)))
+            for role in ("issue", "status", "grant")
+        ),
     ]
     answers = [answer_to(world, request) for request in requests]
     assert {answer.status_code for answer in answers} == {401}
@@ -145,7 +149,7 @@ def test_a_retired_or_revoked_api_key_signs_nothing(world: World) -> None:
         {"revoked": KeyRevocation(now - 10, "superseded")},
         {"revoked": KeyRevocation(now - 10, "compromised")},
     ):
-        keys = tuple(replace(key, **changed) if key.role == "api" else key for key in listed.keys)  # type: ignore[arg-type]
+        keys = tuple(replace(key, **changed) if key.role == "api" else key for key in listed.keys)
         put_entity(world.workspace, replace(listed, keys=keys), now)
         with pytest.raises(ProblemError) as denied:
             client.usage()

@@ -37,7 +37,10 @@ class MiniClient:
         name, signature = signatures.decode().removeprefix("— ").strip().split(" ")
         assert name == origin
         key = world.workspace.log_key
-        assert base64.b64decode(signature)[:4] == hashlib.sha256(f"{origin}\n\x01".encode("latin-1") + key.public_key).digest()[:4]
+        assert (
+            base64.b64decode(signature)[:4]
+            == hashlib.sha256(f"{origin}\n\x01".encode("latin-1") + key.public_key).digest()[:4]
+        )
         VerifyKey(key.public_key).verify(text + b"\n", base64.b64decode(signature)[4:])
 
     def get(self, target: str) -> bytes:
@@ -178,7 +181,9 @@ def test_any_other_spelling_is_not_found_and_never_redirected(grown: World, targ
 
 def test_the_log_holds_no_name_and_no_number_of_the_holder(grown: World) -> None:
     entries = MiniClient(grown).entries()
-    opened = [base64.urlsafe_b64decode(part + b"==") for entry in entries for part in entry.split(b".")[:2] if b"." in entry]
+    opened = [
+        base64.urlsafe_b64decode(part + b"==") for entry in entries for part in entry.split(b".")[:2] if b"." in entry
+    ]
     everything = b"".join([*entries, *opened])
     assert b"legal_basis" in everything
     for value in ("样例（上海）", "91310110MA9F000318", "样例甲"):

@@ -1,6 +1,7 @@
 """The whole way through ``api`` on both databases: register, anchor, grant, retrieve, revoke, verify, check."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,18 @@ from api.demo import cast
 from api.demo.issuing import issue_three
 from api.demo.narrator import Narrator
 from api.demo.reusing import grant_down, prepare_parties, use_and_refuse
-from api.registering import change_material_status
+from api.names import organisation
+from api.organisations import add_organisation
+from api.registering import change_material_status, issuer_keys, register_material
 from api.setup import NewWorkspace, create_workspace
 from api.trust_lists import export_trust
 from api.workspace import Workspace
 from materials.catalogue import load_catalogue
 from materials.events import EventCode
 from materials.report import Verdict, VerificationReport
+from materials.submission import SubmittedFile
 from materials.verification import verify_bundle
+from signing import RefusedError
 
 
 @pytest.fixture
@@ -61,3 +66,29 @@ def test_the_whole_way(workspace: Workspace, tmp_path: Path) -> None:
     assert narrator.surprises == 0
     again, *_ = issue_three(workspace, narrator)
     assert again.jti == licence.jti
+
+
+def test_a_second_department_issues_under_its_own_keys(workspace: Workspace) -> None:
+    now = clock.now()
+    bureau = cast.district_bureau(workspace.catalogue)
+    add_organisation(workspace, replace(bureau, uscc="11310117MB9F000279", bases=()), now)
+    fields = cast.example_fields(cast.REPORT, workspace.catalogue, 0)
+    with cast.REPORT.path.open("rb") as stream:
+        registered = register_material(
+            workspace,
+            type_code=cast.REPORT.type_code,
+            issuer=organisation("11310117MB9F000279"),
+            fields=fields,
+            files=[SubmittedFile(stream, "application/json")],
+        )
+    report = verify(workspace, make_bundle(workspace, registered.record.jti))
+    assert {finding.code for finding in report.findings} == {"ok", "anchor.pending", "not-checked"}
+    change_material_status(workspace, registered.record.jti, code=EventCode.SUSPENDED, reason="under-review")
+    assert verify(workspace, make_bundle(workspace, registered.record.jti))["status"].code == "status.suspended"
+    assert list(fsck(workspace, clock.now())) == []
+
+
+def test_an_organisation_without_keys_here_is_refused(workspace: Workspace) -> None:
+    with pytest.raises(RefusedError, match="keeps no issuing key") as refused:
+        issuer_keys(workspace, "uscc:11330106MB9F000439")
+    assert refused.value.code == "registration.no-key"

@@ -1,4 +1,4 @@
-"""Which byte of a bundle belongs to which question of the report: spans of JSON values, and the facet that owns each."""
+"""Which byte of a bundle belongs to which question of the report: spans of JSON values, and who owns them."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ SECTIONS = {"anchor": Facet.ANCHOR, "status_list": Facet.STATUS, "events": Facet
 
 
 def value_spans(data: bytes) -> list[Span]:
-    """(start, end, path) of the bytes of each value in canonical JSON, the outermost last; a string's without quotes."""
+    """(start, end, path) of the bytes of each canonical JSON value, outermost last; a string's without quotes."""
     spans: list[Span] = []
     assert _walk(data, 0, (), spans) == len(data)
     return spans
@@ -63,8 +63,8 @@ def _parts(text: bytes, path: Path) -> Iterator[tuple[int, int, Facet]]:
     if len(path) == 1 and path[0] in SECTIONS:
         yield 0, len(text), SECTIONS[str(path[0])]
     if path == ("statement",):
-        yield 0, text.index(b"~"), Facet.SIGNATURE
+        yield 0, text.index(b"~") + 1, Facet.SIGNATURE
     if path == ("receipt",):
-        blank = text.index(b"\\n\\n") + 2
+        blank = text.index(b"\\n\\n")
         yield 0, blank, Facet.INCLUSION
         yield blank, len(text), Facet.CHECKPOINT

@@ -73,10 +73,10 @@ def new_file() -> bytes:
     return PDF + f"% {next(_numbers)}\n".encode()
 
 
-def new_licence() -> str:
+def new_licence(issuer: EntityId = ISSUER) -> str:
     """A licence identifier with the right check character."""
     serial = f"2026{next(_numbers):06}"
-    return build_licence_id("11310110MB9F000199001", "11310110MB9F000199", serial, 1).text
+    return build_licence_id("11310110MB9F000199001", issuer.removeprefix("uscc:"), serial, 1).text
 
 
 def register(world: World, client: LedgerClient | None = None, **changes: object) -> MaterialId:
@@ -90,7 +90,7 @@ def request_for(material: MaterialId, **changes: object) -> RetrievalRequest:
     """What DEPARTMENT asks for."""
     purpose = GrantPurpose("open-a-branch", "0131001000", "CASE-2026-0007")
     members = {"action": "retrieve/files", "claims": CLAIMS, **changes}
-    return RetrievalRequest(purpose=purpose, vct=VCT, material=material, location=PLACE, **members)  # type: ignore[arg-type]
+    return RetrievalRequest(purpose=purpose, vct=VCT, material=material, location=PLACE, **members)
 
 
 def grant_members(material: MaterialId, holder: Signer, **changes: object) -> dict[str, object]:
@@ -147,8 +147,10 @@ def make_workspace(folder: Path) -> Workspace:
 def list_signing_issuer(workspace: Workspace) -> dict[str, Signer]:
     """List the issuer whose keys the workspace does not keep."""
     now = clock.now()
-    signers: dict[str, Signer] = {role: Ed25519Signer.generate(clock.random_bytes) for role in ("issue", "status", "api")}
-    keys = tuple(TrustKey(signer.public_key, role, now - 60, now + 10**7) for role, signer in signers.items())  # type: ignore[arg-type]
+    signers: dict[str, Signer] = {
+        role: Ed25519Signer.generate(clock.random_bytes) for role in ("issue", "status", "api")
+    }
+    keys = tuple(TrustKey(signer.public_key, role, now - 60, now + 10**7) for role, signer in signers.items())
     entity = Entity(
         id=SIGNING_ISSUER,
         name_zh="某区市场监督管理局（虚构）",
@@ -157,7 +159,7 @@ def list_signing_issuer(workspace: Workspace) -> dict[str, Signer]:
         region="310110",
         types=(VCT,),
         bases=(),
-        status_uris=(),
+        status_uris=(names.status_uri(ORIGIN),),
         purposes=(),
         keys=keys,
     )

@@ -1,4 +1,4 @@
-"""One home with a whole story behind it, made once for a test session: bundles of every shape, and the workspace itself.
+"""One home with a whole story behind it, made once for a test session: bundles of every shape, and the workspace.
 
 Making a workspace takes seconds, so tests read the shared one, or change a copy (``Story.copy``).
 """
@@ -78,17 +78,19 @@ class Story:
         return folder
 
 
-def tell_story(folder: Path, origin: str = ORIGIN) -> Story:
+def tell_story(folder: Path, origin: str = ORIGIN, database: str | None = None) -> Story:
     """Make the workspace in ``folder`` and live through it."""
     catalogue = load_catalogue()
-    create_workspace(folder, NewWorkspace(district_bureau(catalogue), origin))
+    create_workspace(folder, NewWorkspace(district_bureau(catalogue), origin, database=database))
     make_keys_cheap(folder)
     with Workspace.open(folder) as workspace:
         for name in ("owner", "agent"):
             workspace.keyring.create(f"party.{name}", "Ed25519")
         add_organisation(workspace, other_department(catalogue), clock.now())
         make_keys_cheap(folder)
-        materials = {example.type_code: register_example(workspace, example) for example in (LICENCE, CERTIFICATE, REPORT)}
+        materials = {
+            example.type_code: register_example(workspace, example) for example in (LICENCE, CERTIFICATE, REPORT)
+        }
         licence, certificate, report = materials.values()
         for code in (EventCode.SUSPENDED, EventCode.REINSTATED):
             change_material_status(workspace, report, code=code, reason="under-review")
@@ -125,9 +127,7 @@ def make_keys_cheap(folder: Path) -> None:
     passphrase = (folder / "keys" / "passphrase").read_bytes().strip()
     for path in (folder / "keys").glob("*.key"):
         kind, secret = open_secret(path.read_bytes(), passphrase)
-        sealed = seal_secret(
-            secret, passphrase, kind=kind, random_bytes=clock.random_bytes, log_n=CHEAPEST_SCRYPT
-        )
+        sealed = seal_secret(secret, passphrase, kind=kind, random_bytes=clock.random_bytes, log_n=CHEAPEST_SCRYPT)
         path.write_bytes(sealed)
 
 
@@ -157,11 +157,11 @@ def make_grant(workspace: Workspace, licence: MaterialId) -> GrantChain:
         claims=(*GRANTED, "address", "files"),
         locations=(location_of(entity),),
     )
-    terms = GrantTerms(PURPOSE, (detail,), max_uses=100, nbf=now, exp=now + 86400, max_depth=3, redelegate=True)
+    terms = GrantTerms(PURPOSE, (detail,), max_uses=10_000, nbf=now, exp=now + 86400, max_depth=3, redelegate=True)
     owner, agent = workspace.keyring.signer("party.owner"), workspace.keyring.signer("party.agent")
     chain = open_grant(workspace, licence, holder_key=owner.public_key, terms=terms)
     chain = pass_on(workspace, chain, owner, delegate=party_delegate(workspace, "agent"), terms=terms)
-    last = GrantTerms(PURPOSE, (detail,), max_uses=90, nbf=now, exp=now + 86400, max_depth=None, redelegate=False)
+    last = GrantTerms(PURPOSE, (detail,), max_uses=9_000, nbf=now, exp=now + 86400, max_depth=None, redelegate=False)
     receiver = organisation_delegate(workspace, entity.id, now, redelegates=False)
     return pass_on(workspace, chain, agent, delegate=receiver, terms=last)
 

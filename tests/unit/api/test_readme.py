@@ -1,4 +1,4 @@
-"""The READMEs: their example runs as it stands and is the same in both languages; their links lead somewhere."""
+"""The READMEs: their example runs as it stands and is the same in both languages. Links of all pages lead somewhere."""
 
 import re
 import subprocess
@@ -10,13 +10,21 @@ import pytest
 _ROOT = Path(__file__).resolve().parents[3]
 _READMES = ("README.md", "README.zh-CN.md")
 _BLOCK = re.compile(r"<!-- ten lines -->\n```python\n(.*?)```\n<!-- /ten lines -->", re.DOTALL)
-_LINK = re.compile(r"\]\(([^)#\s]+)\)")
+_LINK = re.compile(r"\]\((?!https?://)([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_PAGES = sorted(str(page.relative_to(_ROOT)) for page in (*_ROOT.glob("*.md"), *_ROOT.glob("docs/**/*.md")))
 
 
 def _example(name: str) -> str:
     blocks = _BLOCK.findall((_ROOT / name).read_text(encoding="utf-8"))
     assert len(blocks) == 1, f"{name}: exactly one example between the markers"
     return blocks[0]
+
+
+def _headings(page: Path) -> set[str]:
+    """The names by which headings are linked to: lower case, blanks as hyphens, no punctuation."""
+    texts = _HEADING.findall(page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in texts}
 
 
 def test_the_example_is_the_same_in_both_languages() -> None:
@@ -37,8 +45,13 @@ def test_the_example_runs_in_an_empty_folder(tmp_path: Path) -> None:
     assert {facet for facet, verdict in facets.items() if verdict == "not checked"} == {"grant", "file"}
 
 
-@pytest.mark.parametrize("name", _READMES)
-def test_links_lead_somewhere(name: str) -> None:
-    targets = _LINK.findall((_ROOT / name).read_text(encoding="utf-8"))
-    assert targets
-    assert [target for target in targets if not (_ROOT / target).exists()] == []
+@pytest.mark.parametrize("name", _PAGES)
+def test_links_of_every_page_lead_somewhere(name: str) -> None:
+    page = _ROOT / name
+    dead = []
+    for link in _LINK.findall(page.read_text(encoding="utf-8")):
+        path, _, heading = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (heading and heading not in _headings(target)):
+            dead.append(link)
+    assert dead == []

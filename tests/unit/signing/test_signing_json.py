@@ -1,8 +1,11 @@
 """The strict JSON reader: what it refuses, how fast, and that nothing but MalformedError comes out."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +23,7 @@ from signing import (
 )
 
 _MAX = 1 << 22
+_ROOT = Path(__file__).parents[3]
 
 
 def _parse(data: bytes | str) -> JsonValue:
@@ -196,12 +200,30 @@ def test_writer_is_canonical() -> None:
 def test_writer_refuses_what_has_no_json_text() -> None:
     loop: list[JsonValue] = []
     loop.append(loop)
-    deep: JsonValue = []
-    for _ in range(100_000):
-        deep = [deep]
-    for value in ("\ud800", {"\udfff": 1}, float("nan"), float("inf"), loop, deep, 10**5000):
+    for value in ("\ud800", {"\udfff": 1}, float("nan"), float("inf"), loop, {"a": loop}, 10**5000):
         with pytest.raises(MalformedError):
             dump_json(value)
+
+
+def test_writer_bounds_the_depth() -> None:
+    deep: JsonValue = "leaf"
+    for level in range(100):
+        deep = [deep] if level % 2 else {"a": deep}
+    assert parse_json(dump_json(deep), what="x", max_bytes=1000, max_depth=100) == deep
+    with pytest.raises(MalformedError):
+        dump_json([deep])
+
+
+@pytest.mark.parametrize("call", ['parse_json("[" * 99_000, what="x", max_bytes=10**6)', "dump_json(deep)"])
+def test_depth_is_refused_also_where_a_library_lifted_the_recursion_limit(call: str) -> None:
+    """py_ecc sets it to 100 000 on import; the C stack ends before that. In a process of its own, for it may crash."""
+    script = (
+        "import sys\nfrom signing import MalformedError, dump_json, parse_json\n"
+        "sys.setrecursionlimit(100_000)\ndeep = []\nfor _ in range(99_000):\n    deep = [deep]\n"
+        f"try:\n    {call}\nexcept MalformedError as error:\n    print(error.code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=_ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "form.json")
 
 
 def test_json_object_wants_exact_members() -> None:
