@@ -10,10 +10,10 @@ from anchors import check_chain_head
 from anchors.fsck import AnchorCheck
 from api import names
 from api.anchoring import anchor_scope, chain_of, chain_profile
+from api.db import DAMAGED
 from api.home import home_ports
 from api.workspace import Workspace
 from ledger import leaf_hash
-from ledger.database import reading
 from ledger.fsck import fsck as check_log
 from materials.fsck import check_materials
 from materials.fsck_grants import check_grants
@@ -58,17 +58,25 @@ def fsck(workspace: Workspace, now: int, *, begin: Callable[[str], None] = lambd
 
     Raises nothing for what is stored: bytes that can't be read are findings too.
     """
-    with reading(workspace.database.engine).connect() as connection:
-        for name, step in check_steps(workspace, connection, now):
-            begin(name)
-            try:
-                yield from step()
-            except UnavailableError as error:
-                yield Finding(error.code, name, str(error), undetermined=True)
-            except LedgerError as error:
-                yield Finding(error.code, name, str(error))
-            except DatabaseError:
-                yield Finding("fsck.unreadable", name, "the database can't read its tables")
+    try:
+        with workspace.database.read() as connection:
+            for name, step in check_steps(workspace, connection, now):
+                begin(name)
+                yield from _found(name, step)
+    except UnavailableError as error:
+        yield Finding(error.code, "database", str(error), undetermined=error.code != DAMAGED)
+
+
+def _found(name: str, step: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from step()
+    except UnavailableError as error:
+        yield Finding(error.code, name, str(error), undetermined=True)
+    except LedgerError as error:
+        yield Finding(error.code, name, str(error))
+    except DatabaseError as error:
+        message = "the database can't read its tables"
+        yield Finding("fsck.unreadable", name, message, undetermined=error.connection_invalidated)
 
 
 def _log(workspace: Workspace, connection: Connection) -> Iterator[Finding]:

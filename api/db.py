@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.exc import OperationalError as SqlOperationalError
 
 from ledger.database import open_engine, reading
 from signing import UnavailableError
+
+DAMAGED: Final = "database.damaged"
 
 
 class Database:
@@ -21,26 +24,30 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One writing transaction; raises UnavailableError (``database.unavailable``) if the database can't be had."""
-        with _mapped(), self.engine.begin() as connection:
+        with self.answering(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One read-only snapshot."""
-        with _mapped(), reading(self.engine).connect() as connection:
+        with self.answering(), reading(self.engine).connect() as connection:
             yield connection
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Raises UnavailableError for a database that is away (``database.unavailable``) or none (``.damaged``)."""
+        try:
+            yield
+        except SqlOperationalError as error:
+            raise UnavailableError("database.unavailable", f"the database does not answer: {_reason(error)}") from error
+        except DatabaseError as error:
+            if type(error) is not DatabaseError:  # a rule broken, a value too large: ours to mend
+                raise
+            raise UnavailableError(DAMAGED, f"the database can't be read: {_reason(error)}") from error
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
-
-
-@contextmanager
-def _mapped() -> Iterator[None]:
-    try:
-        yield
-    except SqlOperationalError as error:
-        raise UnavailableError("database.unavailable", f"the database does not answer: {_reason(error)}") from error
 
 
 def _reason(error: DBAPIError) -> str:

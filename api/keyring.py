@@ -5,6 +5,7 @@ Names say owner and role, as in ``uscc:11310110MB9F000199.issue``; ``home.*`` ar
 
 import hmac
 import os
+import re
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,6 +14,7 @@ from signing import Es256Signer, MalformedError, Signer, UnavailableError
 from signing.keyfile import open_secret, read_key_file, seal_secret, signer_of, write_key_file
 
 PASSPHRASE_VARIABLE: Final = "EMATERIALS_PASSPHRASE"
+_NAME: Final = re.compile(r"\w[\w.:-]{0,68}\w")  # with owner and role
 KeyKind = Literal["Ed25519", "ES256", "secp256k1", "secret"]
 
 
@@ -56,8 +58,8 @@ class Keyring:
         return self._open[name]
 
     def _path(self, name: str) -> Path:
-        if "/" in name or "\\" in name or name.startswith("."):
-            raise MalformedError("keyfile.name", "key name: holds a path separator")
+        if not _NAME.fullmatch(name):
+            raise MalformedError("keyfile.name", "key name: not 1 to 60 letters, digits, hyphens, dots or underscores")
         return self._folder / f"{name.replace(':', '_', 1)}.key"
 
 
@@ -67,10 +69,13 @@ def read_passphrase(path: Path) -> bytes:
     if value:
         return value.encode()
     try:
-        return path.read_bytes().strip()
+        kept = path.read_bytes().strip()
     except OSError:
+        kept = b""
+    if not kept:
         message = f"no passphrase: set {PASSPHRASE_VARIABLE}, or make the file that passphrase_file names"
-        raise UnavailableError("passphrase.missing", message) from None
+        raise UnavailableError("passphrase.missing", message)
+    return kept
 
 
 def derived_secret(secret: bytes, purpose: str) -> bytes:

@@ -5,6 +5,7 @@ Secrets are not settings: the passphrase of the key files comes from the environ
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -90,9 +91,14 @@ def load_settings(workspace: Path) -> Settings:
         raise UnavailableError("workspace.missing", f"{workspace} is not a workspace: no {FILE_NAME}; {hint}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MalformedError("settings.form", f"{path}: not TOML: {error}") from None
+    return check_settings(data, str(path))
+
+
+def check_settings(data: Mapping[str, object], where: str) -> Settings:
+    """The settings in ``data``; raises MalformedError (``settings.form``) that names the first wrong key, no value."""
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise MalformedError("settings.form", f"{path}: {where}: {first['msg']}") from None
+        key = ".".join(str(part) for part in first["loc"])
+        raise MalformedError("settings.form", f"{where}: {key}: {first['msg']}") from None

@@ -1,7 +1,10 @@
 """``ematerials init``: make a workspace. Every step may be run again; the settings, written last, are the commit."""
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,7 +16,7 @@ from api.db import Database, database_url
 from api.keyring import PASSPHRASE_VARIABLE, KeyKind, Keyring, read_passphrase
 from api.migrate import migrate
 from api.organisations import Organisation, make_entity
-from api.settings import FILE_NAME, ChainSettings, Settings
+from api.settings import FILE_NAME, ChainSettings, Settings, check_settings
 from api.trust_lists import publish_trust
 from api.workspace import Workspace
 from ledger.store import SqlLog
@@ -21,6 +24,7 @@ from materials.ids import EntityId
 from materials.policy import format_policy, make_policy
 from materials.store.trust import SqlTrustStore
 from materials.trust import TrustedLog, TrustList
+from signing.keyfile import write_key_file
 
 _KEYS: Final[dict[str, KeyKind]] = {
     names.LOG_KEY: "Ed25519",
@@ -47,38 +51,54 @@ def create_workspace(folder: Path, new: NewWorkspace) -> bool:
     A run that was cut off is finished by the next one. Raises MalformedError for a bad origin, USCC or region, and
     UnavailableError if the database or the chain can't be had.
     """
-    if (folder / FILE_NAME).exists():
-        return False
     settings = _settings(new)
-    (folder / settings.keys).mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _held(folder):
+        if (folder / FILE_NAME).exists():
+            return False
+        _make(folder, settings, new)
+    return True
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """One process at a time makes a workspace here; a second one waits, and finds it done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make(folder: Path, settings: Settings, new: NewWorkspace) -> None:
+    (folder / settings.keys).mkdir(exist_ok=True, mode=0o700)
     (folder / settings.files).mkdir(exist_ok=True, mode=0o700)
     keyring = Keyring(folder / settings.keys, _passphrase(folder / settings.passphrase_file))
     for name, kind in _KEYS.items():
         if name not in keyring:
             keyring.create(name, kind)
     database = Database(database_url(settings.database, folder))
-    migrate(database.engine)
+    with database.answering():
+        migrate(database.engine)
     workspace = Workspace(folder, settings, database, keyring)
     try:
         _fill(workspace, new)
     finally:
         workspace.close()
     _write_settings(folder / FILE_NAME, settings)
-    return True
 
 
 def _settings(new: NewWorkspace) -> Settings:
     members = {"origin": new.origin, "operator": f"uscc:{new.operator.uscc}", "region": new.operator.region}
     database = {} if new.database is None else {"database": new.database}
-    return Settings.model_validate(members | database | {"chain": new.chain})
+    return check_settings(members | database | {"chain": new.chain}, "init")
 
 
 def _passphrase(path: Path) -> bytes:
     """The given one, else a random one kept beside the keys: no secret then, only a default to begin with."""
     if not os.environ.get(PASSPHRASE_VARIABLE) and not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(clock.random_bytes(24).hex() + "\n")
+        write_key_file(path, clock.random_bytes(24).hex().encode() + b"\n")
     return read_passphrase(path)
 
 

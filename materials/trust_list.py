@@ -20,7 +20,7 @@ from signing.strict_json import dump_json, json_object, json_str, parse_json
 TRUST_LIST_TYP: Final = "trust-list+jwt"
 TRUST_FILE_VERSION: Final = "ematerials/trust/v1"
 MAX_TRUST_LIST_BYTES: Final = 4 * 1024 * 1024
-_MAX_TRUST_FILE_BYTES: Final = MAX_TRUST_LIST_BYTES + 4096
+MAX_TRUST_FILE_BYTES: Final = MAX_TRUST_LIST_BYTES + 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def format_trust_file(trust_file: TrustFile) -> bytes:
 
 def parse_trust_file(data: bytes) -> TrustFile:
     """Read a trust file; its list is not verified yet. Raises MalformedError."""
-    value = parse_json(data, what="trust file", max_bytes=_MAX_TRUST_FILE_BYTES)
+    value = parse_json(data, what="trust file", max_bytes=MAX_TRUST_FILE_BYTES)
     members = json_object(value, what="trust file", required=("version", "list_key", "trust_list"))
     if members["version"] != TRUST_FILE_VERSION:
         raise MalformedError("form.version", f"trust file: not {TRUST_FILE_VERSION}")

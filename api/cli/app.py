@@ -1,12 +1,13 @@
 """The application: all commands, and the one place where errors become messages and exit codes."""
 
+import os
 import sys
 
 import typer
 
 from api.cli import checks, grants, logs, material, organisations, serving, usage, verifying, workspaces
-from api.cli.output import EXIT_USAGE, console, exit_code_of, print_error
-from signing import LedgerError
+from api.cli.output import EXIT_UNAVAILABLE, EXIT_USAGE, console, exit_code_of, print_error
+from signing import LedgerError, UnavailableError
 
 app = typer.Typer(
     name="ematerials",
@@ -27,6 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         result = app(given, standalone_mode=False)
+        sys.stdout.flush()
     except typer.Abort:
         sys.exit(EXIT_ABORTED)
     except typer.TyperException as error:
@@ -38,4 +40,13 @@ def main(arguments: list[str] | None = None) -> None:
     except LedgerError as error:
         print_error(error, as_json="--json" in given)
         sys.exit(exit_code_of(error))
+    except BrokenPipeError:
+        # Nobody reads on, and the interpreter flushes once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_UNAVAILABLE)
+    except OSError as error:
+        named = "" if error.filename is None else f"{error.filename}: "
+        unavailable = UnavailableError("file.unavailable", f"{named}{error.strerror}")
+        print_error(unavailable, as_json="--json" in given)
+        sys.exit(EXIT_UNAVAILABLE)
     sys.exit(result if isinstance(result, int) else 0)

@@ -7,7 +7,6 @@ import typer
 
 from api.cli.options import JsonOption, WorkspaceOption, open_workspace
 from api.cli.output import console, print_json
-from ledger.database import reading
 from ledger.export import export_log
 
 _log = typer.Typer(help="透明日志 · the transparency log", no_args_is_help=True)
@@ -25,7 +24,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """把日志导出为静态 tlog-tiles 文件；可重复。 · Write the log as static tlog-tiles; repeatable, incremental."""
-    with open_workspace(workspace) as opened, reading(opened.database.engine).connect() as connection:
+    with open_workspace(workspace) as opened, opened.database.read() as connection:
         exported = export_log(opened.log(connection), directory)
     checkpoint = exported.checkpoint
     if as_json:

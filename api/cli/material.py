@@ -1,5 +1,6 @@
 """``register``, ``show``, ``anchor``, ``bundle``, ``revoke``."""
 
+import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,7 @@ from materials.ids import check_material_id
 from materials.submission import SubmittedFile
 from signing import JsonValue
 
+_DIGITS = re.compile("[0-9]{1,20}")
 MaterialId = Annotated[str, typer.Argument(metavar="ID", help="材料编号 em-… · the material's id")]
 
 
@@ -96,9 +98,7 @@ def _typed(material_type: MaterialType, fields: dict[str, JsonValue]) -> dict[st
     """Texts of integer fields as integers; whatever does not fit is left for the type's own check to refuse."""
     integers = {spec.name for spec in material_type.fields if spec.kind == "integer"}
     return {
-        name: int(value)
-        if name in integers and isinstance(value, str) and value.isascii() and value.isdigit()
-        else value
+        name: int(value) if name in integers and isinstance(value, str) and _DIGITS.fullmatch(value) else value
         for name, value in fields.items()
     }
 

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from api.cli.output import LATEST_TIME
 from api.settings import FILE_NAME
 from api.workspace import Workspace
 from signing import JsonValue, MalformedError, parse_json
@@ -42,13 +43,22 @@ def usage_error(message: str) -> typer.BadParameter:
 
 def check_output(path: Path) -> Path:
     """Return ``path`` if a file can be written there; asked first, so that nothing is done whose result gets lost."""
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
+    place = path if path.exists() and _is_special(path) else path.resolve().parent
+    if path.is_dir() or not os.access(place, os.W_OK):
         raise usage_error(f"无法写入 · can't write there: {path}")
     return path
 
 
+def _is_special(path: Path) -> bool:
+    """A link or a device, such as /dev/stdout: written to, never replaced."""
+    return path.is_symlink() or (path.exists() and not path.is_file())
+
+
 def write_output(path: Path, data: bytes) -> None:
     """Write a result whole or not at all: an older file stays as it was until the new one is complete."""
+    if _is_special(path):
+        path.write_bytes(data)
+        return
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_bytes(data)
     temporary.replace(path)
@@ -56,13 +66,17 @@ def write_output(path: Path, data: bytes) -> None:
 
 def read_time(text: str) -> int:
     """Unix seconds, or an ISO 8601 date or time (UTC if it names no zone)."""
-    if text.isascii() and text.isdigit() and len(text) <= 11:
-        return int(text)
     try:
-        moment = datetime.fromisoformat(text)
+        if text.isascii() and text.isdigit() and len(text) <= 12:
+            seconds = int(text)
+        else:
+            moment = datetime.fromisoformat(text)
+            seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        if seconds in range(LATEST_TIME):
+            return seconds
     except ValueError:
-        raise usage_error("时间须为 Unix 秒或 ISO 8601 · a time is Unix seconds or ISO 8601") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        pass
+    raise usage_error("时间须为 Unix 秒或 ISO 8601（1970 至 9999 年） · a time is Unix seconds or ISO 8601")
 
 
 def read_fields(pairs: list[str], file: Path | None) -> dict[str, JsonValue]:
@@ -73,7 +87,9 @@ def read_fields(pairs: list[str], file: Path | None) -> dict[str, JsonValue]:
     """
     fields: dict[str, JsonValue] = {}
     if file is not None:
-        value = parse_json(file.read_bytes(), what=file.name, max_bytes=_MAX_FIELDS_BYTES)
+        with file.open("rb") as stream:
+            data = stream.read(_MAX_FIELDS_BYTES + 1)
+        value = parse_json(data, what=file.name, max_bytes=_MAX_FIELDS_BYTES)
         if not isinstance(value, dict):
             raise MalformedError("form.type", f"{file.name}: a JSON object of fields is needed")
         fields.update(value)

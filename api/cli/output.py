@@ -20,6 +20,7 @@ EXIT_UNDETERMINED: Final = 2
 EXIT_USAGE: Final = 64
 EXIT_UNAVAILABLE: Final = 69
 
+LATEST_TIME: Final = 253402300800  # the year 10000
 _PIPED_WIDTH: Final = 140
 _EXIT_OF: Final = {Verdict.VALID: EXIT_DONE, Verdict.INVALID: EXIT_INVALID, Verdict.UNDETERMINED: EXIT_UNDETERMINED}
 _MARKS: Final = {
@@ -64,7 +65,9 @@ def print_error(error: LedgerError, *, as_json: bool) -> None:
 
 
 def time_text(seconds: int) -> str:
-    """A time in UTC for people."""
+    """A time in UTC for people; what is beyond the calendar stays a number."""
+    if seconds not in range(LATEST_TIME):
+        return f"{seconds} s"
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 

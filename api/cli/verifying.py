@@ -10,6 +10,7 @@ from api.cli.options import JsonOption, read_time
 from api.cli.output import console, exit_code_of_report, print_json, print_report
 from materials.bundle import MAX_BUNDLE_BYTES
 from materials.catalogue import load_catalogue
+from materials.trust_list import MAX_TRUST_FILE_BYTES
 from materials.verification import verify_bundle
 from signing import digest_stream
 
@@ -38,7 +39,9 @@ def verify(
         with file.open("rb") as stream:
             digests = digest_stream(stream)
     now = clock.now() if at is None else read_time(at)
-    report = verify_bundle(data, trust.read_bytes(), now=now, catalogue=load_catalogue(), file=digests)
+    with trust.open("rb") as stream:
+        trust_file = stream.read(MAX_TRUST_FILE_BYTES + 1)
+    report = verify_bundle(data, trust_file, now=now, catalogue=load_catalogue(), file=digests)
     if as_json:
         print_json(report.to_json())
     else:
