@@ -8,7 +8,7 @@ from anchors.deploy import Network, deploy_contract, register_origin, set_anchor
 from anchors.jsonrpc import read_data, read_object, read_quantity
 from anchors.node import Endpoint
 from anchors.transaction import account_address
-from api import names
+from api import clock, names
 from api.keyring import Keyring
 from api.settings import Settings
 from signing import UnavailableError
@@ -26,7 +26,8 @@ def deploy(endpoint: Endpoint, keyring: Keyring, settings: Settings) -> TrustPro
     """
     governor, anchorer = keyring.secret(names.GOVERNOR_KEY), keyring.secret(names.ANCHOR_KEY)
     chain_id = read_quantity(endpoint.call("eth_chainId"), "eth_chainId")
-    network = Network(rpc=endpoint.rpc, chain_id=chain_id, gas_price=settings.chain.gas_price)
+    pause = clock.pause if settings.chain.kind == "rpc" else _no_pause
+    network = Network(rpc=endpoint.rpc, chain_id=chain_id, gas_price=settings.chain.gas_price, wait=pause)
     deployment = deploy_contract(network, governor_key=governor)
     admin = account_address(governor)
     origin = register_origin(
@@ -38,6 +39,10 @@ def deploy(endpoint: Endpoint, keyring: Keyring, settings: Settings) -> TrustPro
     pin = ContractPin(deployment.address, deployment.code_hash, LAYOUT, deployment.block_number)
     embedded = settings.chain.kind == "embedded"
     return _profile(endpoint, settings.origin, chain_id, pin, Grade.UNSEALED_DEV if embedded else Grade.FINAL_BFT)
+
+
+def _no_pause() -> None:
+    """The embedded chain mines at once."""
 
 
 def _profile(endpoint: Endpoint, origin: str, chain_id: int, pin: ContractPin, max_grade: Grade) -> TrustProfile:

@@ -124,9 +124,10 @@ def _materials(workspace: Workspace, connection: Connection) -> Iterator[Finding
 
 def _status_lists(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
     ports, scan = home_ports(workspace, connection, known_head=None), SqlMaterialScan(connection)
-    uri, find_key = names.status_uri(workspace.settings.origin), _find_key(connection)
-    for found in check_status_lists(ports, scan, uri=uri, find_key=find_key):
-        yield Finding(found.code, found.where, found.message)
+    origin, find_key = workspace.settings.origin, _find_key(connection)
+    for uri in (names.status_uri(origin), names.grant_status_uri(origin)):
+        for found in check_status_lists(ports, scan, uri=uri, find_key=find_key):
+            yield Finding(found.code, found.where, found.message)
 
 
 def _grants(workspace: Workspace, connection: Connection) -> Iterator[Finding]:

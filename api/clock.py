@@ -9,3 +9,8 @@ random_bytes = secrets.token_bytes
 def now() -> int:
     """The current time in Unix seconds."""
     return int(time.time())
+
+
+def pause() -> None:
+    """Wait a second for something outside."""
+    time.sleep(1)

@@ -26,9 +26,9 @@ def parse_grant_file(data: bytes) -> GrantChain:
 
 
 def read_grant_file(path: Path) -> GrantChain:
-    """The chain in file ``path``; raises UnavailableError (``grant.file``) if it can't be read."""
+    """The chain in file ``path``; raises UnavailableError (``grant.file-missing``) if it can't be read."""
     try:
         with path.open("rb") as stream:
             return parse_grant_file(stream.read(_MAX_BYTES + 1))
     except OSError as error:
-        raise UnavailableError("grant.file", f"{path.name}: {error.strerror}") from None
+        raise UnavailableError("grant.file-missing", f"{path.name}: {error.strerror}") from None

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from materials.ids import EntityId
+from materials.ids import EntityId, check_organisation_id
 
 LOG_KEY: Final = "home.log"
 LIST_KEY: Final = "home.list"
@@ -32,5 +32,5 @@ def profile_id(origin: str, chain_id: int) -> str:
 
 
 def organisation(text: str) -> EntityId:
-    """``uscc:<code>`` of a code given with or without the prefix."""
-    return EntityId(text if text.startswith("uscc:") else f"uscc:{text}")
+    """``uscc:<code>`` of a code given with or without the prefix; raises MalformedError if it is none."""
+    return check_organisation_id(text if text.startswith("uscc:") else f"uscc:{text}", what="organisation")

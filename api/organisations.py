@@ -47,6 +47,7 @@ def make_entity(
     if organisation.level not in get_args(Level):
         raise MalformedError("form.level", f"level: one of {', '.join(get_args(Level))} is needed")
     entity_id = EntityId(f"uscc:{organisation.uscc}")
+    types = tuple(catalogue.by_code(code).vct for code in organisation.types)
     keys = tuple(_key(keyring, entity_id, role, now) for role in organisation.roles)
     uris = () if origin is None else (names.status_uri(origin), names.grant_status_uri(origin))
     return Entity(
@@ -55,7 +56,7 @@ def make_entity(
         name_en=organisation.name_en,
         level=organisation.level,
         region=organisation.region,
-        types=tuple(catalogue.by_code(code).vct for code in organisation.types),
+        types=types,
         bases=organisation.bases,
         status_uris=uris,
         purposes=organisation.purposes,

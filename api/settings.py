@@ -70,7 +70,6 @@ class Settings(_Section):
     files: str = "files"
     keys: str = "keys"
     passphrase_file: str = "keys/passphrase"
-    contract: str | None = None
     chain: ChainSettings = ChainSettings()
     service: ServiceSettings = ServiceSettings()
     status: StatusSettings = StatusSettings()

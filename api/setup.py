@@ -141,11 +141,16 @@ def _write_settings(path: Path, settings: Settings) -> None:
         else:
             lines.append(f"{name} = {_toml(value)}\n")
     temporary = path.with_suffix(".new")
-    with temporary.open("w", encoding="utf-8") as stream:
+    with open(temporary, "w", encoding="utf-8", opener=_private) as stream:
         stream.write("".join(lines + sections))
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(path)
+
+
+def _private(path: str, flags: int) -> int:
+    """The database's URL may hold a password."""
+    return os.open(path, flags, 0o600)
 
 
 def _toml(value: object) -> str:

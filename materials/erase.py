@@ -11,11 +11,11 @@ def erase(ports: HomePorts, jti: MaterialId) -> MaterialRecord:
 
     What stays is random or pseudonymous: ids, type, issuer, the logged part with its salted digests. Proofs handed out
     before go on verifying. Whether the material is still in force is another question: see ``change_status``. The
-    encrypted files go with the next sweep of the vault. Raises RefusedError ``status.unknown-material``.
+    encrypted files go with the next sweep of the vault. Raises RefusedError ``material.unknown``.
     """
     ports.vault.erase(jti)
     ports.materials.erase(jti)
     record = ports.materials.find(jti)
     if record is None:
-        raise RefusedError("status.unknown-material", "no material with this id is registered here")
+        raise RefusedError("material.unknown", "no material with this id is registered here")
     return record

@@ -8,27 +8,10 @@ from collections.abc import Sequence
 
 from anchors import VerifiedAnchor, parse_anchor_proof, verify_anchor_proof
 from ledger import Checkpoint, leaf_hash, open_checkpoint, parse_receipt, verify_receipt_inclusion
-from materials.bundle import LoggedToken
 from materials.claims import STATEMENT_TYP, StatementClaims
-from materials.events import (
-    EventCode,
-    MaterialEvent,
-    check_event_subject,
-    parse_event,
-    status_from_events,
-    verify_event,
-)
 from materials.files import FileRecord
 from materials.statement import MAX_STATEMENT_BYTES
-from materials.status import (
-    StatusList,
-    StatusValue,
-    check_status_current,
-    parse_status_list,
-    read_status,
-    verify_status_list,
-)
-from materials.trust import check_key
+from materials.trust import KeyStanding, check_key
 from materials.trust_list import VerifiedTrustList
 from signing import (
     FileDigests,
@@ -70,13 +53,13 @@ def check_signature(text: str, claims: StatementClaims | None, trust: VerifiedTr
 
 def check_issuer(
     claims: StatementClaims, kid: KeyId, trust: VerifiedTrustList, *, now: int, proven_at: int | None
-) -> None:
+) -> KeyStanding:
     """The signing key is the claimed issuer's, in the role ``issue``, for this type, at the time of issue."""
     entity = next((entity for entity in trust.list.entities if entity.id == claims.iss), None)
     if entity is None:
         raise VerificationError("issuer.unknown", "the trust list does not know this issuer")
     key = trust.list.find_key(claims.iss, kid, "issue")
-    check_key(key, entity=entity, role="issue", at=claims.iat, now=now, proven_at=proven_at, vct=claims.vct)
+    return check_key(key, entity=entity, role="issue", at=claims.iat, now=now, proven_at=proven_at, vct=claims.vct)
 
 
 def check_checkpoint(note: bytes, trust: VerifiedTrustList) -> Checkpoint:
@@ -108,53 +91,6 @@ def check_anchor(anchor: JsonValue, checkpoint: Checkpoint | None, trust: Verifi
         raise UnavailableError("anchor.no-checkpoint", "the anchor holds, but there is no proved checkpoint it covers")
     verified.check_covers(checkpoint)
     return verified
-
-
-def check_status_list(token: str, trust: VerifiedTrustList, now: int) -> StatusList:
-    """The list is signed by its issuer, who keeps this URI by the trust list, and may be relied on at ``now``."""
-    unverified = parse_status_list(token)
-    key = trust.list.find_key(unverified.iss, unverified.key_id, "status")
-    entity = trust.list.find_entity(unverified.iss)
-    if unverified.uri not in entity.status_uris:
-        raise VerificationError("status.key", "the trust list gives this status list to another organisation")
-    status_list = verify_status_list(unverified, key.public_key)
-    check_key(key, entity=entity, role="status", at=status_list.iat, now=now)
-    check_status_current(status_list, now=now)
-    return status_list
-
-
-def read_list_status(status_list: StatusList | None, claims: StatementClaims) -> StatusValue:
-    """What the list says of this statement."""
-    if claims.status is None:
-        return StatusValue.VALID  # parse_statement allows that for short-lived statements only
-    if status_list is None:
-        raise UnavailableError("status.missing", "the bundle holds no status list")
-    return read_status(status_list, claims.status)
-
-
-def check_event(logged: LoggedToken, claims: StatementClaims, trust: VerifiedTrustList, now: int) -> MaterialEvent:
-    """The event is the issuer's, about this statement, and in a trusted log."""
-    unverified = parse_event(logged.token)
-    issuer = unverified.event.iss
-    key = trust.list.find_key(issuer, unverified.key_id, "status")
-    event = verify_event(unverified, key.public_key)
-    check_key(key, entity=trust.list.find_entity(issuer), role="status", at=event.event.iat, now=now)
-    check_event_subject(event.event, claims)
-    if logged.receipt is None:
-        raise UnavailableError("status.event-receipt", "a life-cycle event has no receipt")
-    check_logged(event.entry, logged.receipt, trust)
-    return event.event
-
-
-def check_not_ended(listed: StatusValue, events: Sequence[MaterialEvent], now: int) -> None:
-    """Neither the list nor an event in effect ends or suspends the material."""
-    from_events = status_from_events(events, now)
-    if StatusValue.INVALID in (listed, from_events):
-        raise VerificationError("status.revoked", "the material has been revoked or otherwise ended by its issuer")
-    if StatusValue.SUSPENDED in (listed, from_events):
-        raise VerificationError("status.suspended", "the material is suspended for the time being")
-    if any(event.code is EventCode.RESTRICTED and event.effective <= now for event in events):
-        raise VerificationError("status.restricted", "the material may no longer be used")
 
 
 def check_file(file: FileDigests, recorded: Sequence[FileRecord]) -> None:

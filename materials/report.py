@@ -49,7 +49,8 @@ class VerificationReport:
     """The answers of one verification at one time.
 
     ``as_of`` is the decision time, ``status_as_of`` the issue time of the status list that was read, ``anchored_at``
-    the block time of the anchor (all in Unix seconds), ``grade`` the strength of the anchor.
+    the block time of the anchor (all in Unix seconds), ``grade`` the strength of the anchor, ``trust_stale`` whether a
+    newer trust list should exist by now (None: the one at hand is out of date and was not used).
     """
 
     findings: tuple[Finding, ...]
@@ -59,6 +60,7 @@ class VerificationReport:
     status_as_of: int | None = None
     anchored_at: int | None = None
     grade: str | None = None
+    trust_stale: bool | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -87,5 +89,6 @@ class VerificationReport:
             "status_as_of": self.status_as_of,
             "anchored_at": self.anchored_at,
             "grade": self.grade,
+            "trust_stale": self.trust_stale,
             "facets": facets,
         }

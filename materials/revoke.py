@@ -44,7 +44,7 @@ def change_status(
 ) -> EventRecord:
     """Sign and record a change. A repetition of the last change returns its record and signs nothing.
 
-    Raises RefusedError: ``status.unknown-material``, ``status.final`` (an ended material never returns),
+    Raises RefusedError: ``material.unknown``, ``status.final`` (an ended material never returns),
     ``status.not-yet-effective``, and what ``accept_event`` raises.
     """
     record = _find(ports, change.jti)
@@ -120,7 +120,7 @@ def _record(ports: HomePorts, record: MaterialRecord, verified: VerifiedEvent) -
 def _find(ports: HomePorts, jti: MaterialId) -> MaterialRecord:
     record = ports.materials.find(jti)
     if record is None:
-        raise RefusedError("status.unknown-material", "no material with this id is registered here")
+        raise RefusedError("material.unknown", "no material with this id is registered here")
     return record
 
 

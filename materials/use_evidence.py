@@ -25,7 +25,7 @@ from signing import UnavailableError, VerificationError
 def check_use(use: UseEvidence, statement: Statement, trust: VerifiedTrustList, now: int) -> UsageRecord:
     """The usage record that covers this copy.
 
-    Raises GrantRefused with link and rule, VerificationError ``grant.record-*``, UnavailableError if the record's
+    Raises GrantRefusedError with link and rule, VerificationError ``grant.record-*``, UnavailableError if the record's
     receipt is not in the bundle.
     """
     chain = parse_chain(use.chain)

@@ -36,6 +36,8 @@ from materials.statement import (
     parse_statement,
     verify_statement,
 )
+from materials.status_evidence import check_status, verify_bundled_list
+from materials.trust import KeyStanding
 from materials.trust_list import VerifiedTrustList, parse_trust_file, parse_trust_list, verify_trust_list
 from materials.use_evidence import check_use
 from signing import FileDigests, LedgerError, MalformedError, PublicKey, UnavailableError, VerificationError, parse_jws
@@ -60,6 +62,10 @@ class _Judge:
             self.findings[facet] = Finding(facet, Verdict.VALID, code, detail)
             return proved
         return None
+
+    def note(self, facet: Facet, code: str, detail: str) -> None:
+        """Say more of a facet that is valid."""
+        self.findings[facet] = Finding(facet, Verdict.VALID, code, detail)
 
     def all(self) -> tuple[Finding, ...]:
         unchecked = Verdict.NOT_CHECKED
@@ -123,7 +129,9 @@ class _Verification:
         index = judge(Facet.INCLUSION, lambda: self._check_inclusion(checkpoint))
         anchor = judge(Facet.ANCHOR, lambda: evidence.check_anchor(self.bundle.anchor, checkpoint, self.trust))
         proven_at = None if anchor is None or index is None else anchor.block_time
-        judge(Facet.ISSUER, lambda: self._check_issuer(claimed, proven_at))
+        standing = judge(Facet.ISSUER, lambda: self._check_issuer(claimed, proven_at))
+        if standing not in (None, KeyStanding.CURRENT):
+            self.judge.note(Facet.ISSUER, str(standing), "the key has ended since, but it counts for this signature")
         judge(Facet.VALIDITY, lambda: check_validity(_proved(statement).claims, now=self.now))
         judge(Facet.STATUS, lambda: self._check_status(statement))
         if use is not None:
@@ -138,6 +146,7 @@ class _Verification:
             status_as_of=self.status_as_of,
             anchored_at=proven_at,
             grade=None if anchor is None else str(anchor.grade),
+            trust_stale=None if isinstance(self.trust_or_error, LedgerError) else self.trust.stale(self.now),
         )
 
     def _open_statement(self) -> UnverifiedStatement:
@@ -168,22 +177,17 @@ class _Verification:
         entry = self.bundle.statement.partition("~")[0].encode("ascii", "replace")
         return evidence.check_inclusion(self.bundle.receipt, entry, checkpoint)
 
-    def _check_issuer(self, claimed: UnverifiedStatement | None, proven_at: int | None) -> None:
+    def _check_issuer(self, claimed: UnverifiedStatement | None, proven_at: int | None) -> KeyStanding:
         """``proven_at``: when the chain had *this* statement; an anchor of a tree without it dates nothing."""
         if claimed is None:
             raise UnavailableError("issuer.no-statement", "there is no readable statement")
-        evidence.check_issuer(claimed.claims, claimed.key_id, self.trust, now=self.now, proven_at=proven_at)
+        return evidence.check_issuer(claimed.claims, claimed.key_id, self.trust, now=self.now, proven_at=proven_at)
 
     def _check_status(self, statement: Statement | None) -> None:
-        """A false token is invalid even if the statement itself could not be proved."""
-        token, status_list = self.bundle.status_list, None
-        if token is not None:
-            status_list = evidence.check_status_list(token, self.trust, self.now)
-        claims = _proved(statement).claims
-        events = [evidence.check_event(event, claims, self.trust, self.now) for event in self.bundle.events]
-        listed = evidence.read_list_status(status_list, claims)
+        """A false list is invalid even if the statement itself could not be proved."""
+        status_list = verify_bundled_list(self.bundle.status_list, self.trust, self.now)
+        check_status(self.bundle, status_list, _proved(statement).claims, self.trust, self.now)
         self.status_as_of = None if status_list is None else status_list.iat
-        evidence.check_not_ended(listed, events, self.now)
 
 
 def _proved(statement: Statement | None) -> Statement:

@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from ledger.database import open_engine
 from tests.support.ledger_postgres import fresh_database, running_postgres
-from tests.support.workspace_world import Story, tell_story
 from tests.support.skips import pytest_runtest_logreport, pytest_sessionfinish
+from tests.support.workspace_world import Story, tell_story
 
 __all__ = ["pytest_runtest_logreport", "pytest_sessionfinish"]
 

@@ -1,4 +1,4 @@
-"""``register``, ``show``, ``anchor``, ``bundle``, ``revoke``."""
+"""``register``, ``anchor``, ``bundle``, ``revoke``."""
 
 import re
 from contextlib import ExitStack

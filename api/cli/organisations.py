@@ -1,4 +1,4 @@
-"""``org add|list`` and ``key new|show``: who is in the trust list, and keys for parties outside it."""
+"""``org add|list`` and ``key new``: who is in the trust list, and keys for parties outside it."""
 
 from typing import Annotated
 

@@ -98,5 +98,7 @@ def print_report(report: VerificationReport, out: Console) -> None:
     if report.anchored_at is not None:
         grade = " ".join(GRADES.get(str(report.grade), (str(report.grade), "")))
         lines.append(f"上链时间 anchored at      {time_text(report.anchored_at)}（{grade}）")
+    if report.trust_stale:
+        lines.append("信任文件应已更新，请取得新的 · a newer trust file should exist by now")
     out.print(Text("\n".join(f"  {line}" for line in lines)))
     out.print(f"{_MARKS[report.verdict]} [bold]总体结论 overall: {verdict_words(report.verdict)}[/]")

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from typing import Any, Final
 
 import uvicorn
@@ -24,6 +25,7 @@ from api.http import (
 from api.http.background import Anchoring
 from api.http.guesses import GuessLimit
 from api.workspace import Workspace
+from signing import MalformedError
 
 _GRACE_SECONDS: Final = 20
 _MAX_CONNECTIONS: Final = 256
@@ -81,10 +83,21 @@ def make_server(workspace: Workspace, host: str, port: int) -> uvicorn.Server:
 def serve(workspace: Workspace, host: str, port: int) -> None:
     """Serve until the process is told to end (SIGINT, SIGTERM); requests in progress are finished first."""
     service = workspace.settings.service.model_copy(update={"host": host, "port": port})
+    if service.public_url is None and (port == 0 or _is_unspecified(host)):
+        message = "service.public_url is needed when serving all addresses or any free port: clients sign it"
+        raise MalformedError("settings.form", message)
     workspace.settings = workspace.settings.model_copy(update={"service": service})
     server = make_server(workspace, host, port)  # sets up logging
     logging.getLogger("uvicorn.error").info("Clients sign for %s", service.signed_origin)
     server.run()
+
+
+def _is_unspecified(host: str) -> bool:
+    """Whether ``host`` stands for all addresses of the machine."""
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 class _Service(FastAPI):

@@ -165,6 +165,7 @@ class Report(Strict):
     status_as_of: int | None
     anchored_at: int | None
     grade: str | None = Field(examples=["final-bft"])
+    trust_stale: bool | None
     facets: dict[str, FacetAnswer] = Field(
         examples=[{"integrity": {"verdict": "valid", "code": "ok", "detail": ""}}],
         description="integrity, signature, issuer, inclusion, checkpoint, anchor, validity, status, grant, file",

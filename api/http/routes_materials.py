@@ -125,7 +125,7 @@ def _sign(workspace: Workspace, jti: MaterialId, body: models.ChangeStatus) -> E
 
 def _require_kept_key(workspace: Workspace, caller: Caller, role: Role) -> None:
     if names.entity_key(caller.entity, role) not in workspace.keyring:
-        raise RefusedError("registration.no-kept-key", "this home keeps no key for you: sign it yourself")
+        raise RefusedError("registration.no-key", "this home keeps no key for you: sign it yourself")
 
 
 def _require_issuer(workspace: Workspace, caller: Caller) -> None:

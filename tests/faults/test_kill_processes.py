@@ -59,18 +59,18 @@ def start_worker(folder: Path, activity: str, first: int) -> "subprocess.Popen[b
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def kill_some_time(worker: "subprocess.Popen[bytes]", told: Told, seconds: float) -> None:
-    """Kill ``seconds`` after the first work began, or ended, and take down what was told till then."""
-    assert worker.stdout is not None
-    assert worker.stderr is not None
-    told.hear([worker.stdout.readline() for _ in range(random.randint(1, 2))])
-    time.sleep(seconds)
-    worker.kill()
-    told.hear(worker.stdout.readlines())
-    errors = worker.stderr.read().decode()
-    worker.wait()
-    for stream in (worker.stdout, worker.stderr):
-        stream.close()
+def kill_some_time(workers: "list[subprocess.Popen[bytes]]", told: Told) -> None:
+    """Kill each some time after its first work began, or ended, and take down what was told till then."""
+    errors = ""
+    for worker in workers:
+        with worker:
+            assert worker.stdout is not None
+            assert worker.stderr is not None
+            told.hear([worker.stdout.readline() for _ in range(random.randint(1, 2))])
+            time.sleep(random.uniform(0, LONGEST_LIFE_SECONDS))
+            worker.kill()
+            told.hear(worker.stdout.readlines())
+            errors += worker.stderr.read().decode()
     assert errors == "", errors
 
 
@@ -149,8 +149,7 @@ def test_killed_at_any_moment(story: Story, tmp_path: Path, activity: str) -> No
     folder, told = story.copy(tmp_path / "workspace"), Told()
     (folder / "grant.json").write_bytes(story.grant)
     for life in range(2):
-        worker = start_worker(folder, activity, 1000 * life)
-        kill_some_time(worker, told, random.uniform(0, LONGEST_LIFE_SECONDS))
+        kill_some_time([start_worker(folder, activity, 1000 * life)], told)
     check_home(folder, told)
 
 
@@ -158,9 +157,7 @@ def test_two_processes_at_once_and_one_is_killed(story: Story, tmp_path: Path) -
     """Both register the same materials; the embedded chain has one writer, so only one of them anchors."""
     folder, told = story.copy(tmp_path / "workspace"), Told()
     (folder / "grant.json").write_bytes(story.grant)
-    workers = [start_worker(folder, "all", 0), start_worker(folder, "register", 0)]
-    for worker in workers:
-        kill_some_time(worker, told, random.uniform(0, LONGEST_LIFE_SECONDS))
+    kill_some_time([start_worker(folder, "all", 0), start_worker(folder, "register", 0)], told)
     check_home(folder, told)
 
 
@@ -170,7 +167,5 @@ def test_killed_on_postgresql(postgres_server: str, tmp_path: Path) -> None:
         story = tell_story(tmp_path / "workspace", database=url)
         (story.folder / "grant.json").write_bytes(story.grant)
         for life in range(2):
-            workers = [start_worker(story.folder, activity, 1000 * life) for activity in ("all", "register")]
-            for worker in workers:
-                kill_some_time(worker, told, random.uniform(0, LONGEST_LIFE_SECONDS))
+            kill_some_time([start_worker(story.folder, name, 1000 * life) for name in ("all", "register")], told)
         check_home(story.folder, told)

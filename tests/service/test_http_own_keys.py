@@ -110,7 +110,7 @@ def test_the_home_signs_nothing_for_a_department_whose_keys_it_does_not_keep(des
     submission = {"issuer": SIGNING_ISSUER, "type": "business-licence", "fields": new_fields()}
     with pytest.raises(ProblemError) as refused:
         desk.client.register(submission, [("application/pdf", new_file())])
-    assert (refused.value.status, refused.value.code) == (409, "registration.no-kept-key")
+    assert (refused.value.status, refused.value.code) == (409, "registration.no-key")
     with pytest.raises(ProblemError) as refused:
         desk.client.change_status(material, code="revoked", reason="issued-in-error")
-    assert (refused.value.status, refused.value.code) == (409, "registration.no-kept-key")
+    assert (refused.value.status, refused.value.code) == (409, "registration.no-key")

@@ -175,7 +175,7 @@ def test_what_the_policy_refuses_is_403_and_leaves_no_trace(world: World) -> Non
     submission = {"issuer": DEPARTMENT, "type": "business-licence", "fields": new_fields()}
     with pytest.raises(ProblemError) as error:
         world.client(DEPARTMENT).register(submission, [("application/pdf", new_file())])
-    assert (error.value.status, error.value.code) == (409, "registration.no-kept-key")
+    assert (error.value.status, error.value.code) == (409, "registration.no-key")
     with pytest.raises(ProblemError) as error:
         world.client(ISSUER).register(
             {"issuer": ISSUER, "type": "enterprise-annual-report", "fields": {}}, [("application/json", b"{}")]

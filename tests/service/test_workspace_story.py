@@ -20,8 +20,9 @@ from api.registering import change_material_status, issuer_keys, register_materi
 from api.setup import NewWorkspace, create_workspace
 from api.trust_lists import export_trust
 from api.workspace import Workspace
+from materials.bundle import format_bundle, parse_bundle
 from materials.catalogue import load_catalogue
-from materials.events import EventCode
+from materials.events import EventCode, parse_event
 from materials.report import Verdict, VerificationReport
 from materials.submission import SubmittedFile
 from materials.verification import verify_bundle
@@ -61,11 +62,27 @@ def test_the_whole_way(workspace: Workspace, tmp_path: Path) -> None:
     assert report["grant"].verdict is Verdict.VALID
 
     change_material_status(workspace, certificate.jti, code=EventCode.REVOKED, reason="issued-in-error")
-    assert verify(workspace, make_bundle(workspace, certificate.jti))["status"].code == "status.revoked"
+    ended = make_bundle(workspace, certificate.jti)
+    assert verify(workspace, ended)["status"].code == "status.revoked"
+    check_the_day_before(workspace, ended)
     assert list(fsck(workspace, clock.now())) == []
     assert narrator.surprises == 0
     again, *_ = issue_three(workspace, narrator)
     assert again.jti == licence.jti
+
+
+def check_the_day_before(workspace: Workspace, ended: bytes) -> None:
+    """A list younger than the decision time speaks of that day only together with the events that explain it."""
+    bundle = parse_bundle(ended)
+    event = parse_event(bundle.events[0].token).event
+    trust = export_trust(workspace, clock.now())
+
+    def status(data: bytes, now: int) -> str:
+        return verify_bundle(data, trust, now=now, catalogue=workspace.catalogue)["status"].code
+
+    assert status(ended, event.effective) == "status.revoked"
+    assert status(ended, event.effective - 1) == "ok"
+    assert status(format_bundle(replace(bundle, events=())), event.effective - 1) == "status.history"
 
 
 def test_a_second_department_issues_under_its_own_keys(workspace: Workspace) -> None:

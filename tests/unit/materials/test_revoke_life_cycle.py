@@ -90,7 +90,7 @@ def test_a_repetition_signs_nothing(kit: HomeKit, engine: Engine, record: Materi
 def test_an_unknown_material_has_no_status(kit: HomeKit, engine: Engine) -> None:
     with pytest.raises(RefusedError) as refused:
         change(kit, engine, MaterialId("em-aaaaaaaaaaaaaaaaaaaaaaaaaa"), EventCode.REVOKED)
-    assert refused.value.code == "status.unknown-material"
+    assert refused.value.code == "material.unknown"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""The facet ``status`` of a bundle: is the material in force at the time of the decision?
+
+Two witnesses: the status list says how things stood when it was issued; the events, each in the log, say since when. A
+list may be younger than the decision time ("was it valid on that day?"): if the events lead to what it says, they tell
+the whole story, and the day is read from them.
+"""
+
+from collections.abc import Sequence
+
+from materials import evidence
+from materials.bundle import Bundle, LoggedToken
+from materials.claims import StatementClaims
+from materials.events import (
+    EventCode,
+    MaterialEvent,
+    check_event_subject,
+    parse_event,
+    status_from_events,
+    verify_event,
+)
+from materials.status import (
+    StatusList,
+    StatusValue,
+    check_status_current,
+    parse_status_list,
+    read_status,
+    verify_status_list,
+)
+from materials.trust import check_key
+from materials.trust_list import VerifiedTrustList
+from signing import UnavailableError, VerificationError
+
+
+def verify_bundled_list(token: str | None, trust: VerifiedTrustList, now: int) -> StatusList | None:
+    """The bundle's status list: signed by its issuer, who keeps this URI by the trust list, and not out of date."""
+    if token is None:
+        return None
+    unverified = parse_status_list(token)
+    key = trust.list.find_key(unverified.iss, unverified.key_id, "status")
+    entity = trust.list.find_entity(unverified.iss)
+    if unverified.uri not in entity.status_uris:
+        raise VerificationError("status.key", "the trust list gives this status list to another organisation")
+    status_list = verify_status_list(unverified, key.public_key)
+    as_of = max(now, status_list.iat)
+    check_key(key, entity=entity, role="status", at=status_list.iat, now=as_of)
+    check_status_current(status_list, now=as_of)
+    return status_list
+
+
+def check_status(
+    bundle: Bundle, status_list: StatusList | None, claims: StatementClaims, trust: VerifiedTrustList, now: int
+) -> None:
+    """Return if the material is in force at ``now``.
+
+    Raises VerificationError: ``status.revoked``, ``status.suspended``, ``status.restricted``, and what a false list or
+    event raises. UnavailableError: ``status.missing``, ``status.history`` (the list is younger than ``now``, and the
+    events do not explain it).
+    """
+    events = [_check_event(event, claims, trust, now) for event in bundle.events]
+    listed = _listed(status_list, claims, events, now)
+    from_events = status_from_events(events, now)
+    if StatusValue.INVALID in (listed, from_events):
+        raise VerificationError("status.revoked", "the material has been revoked or otherwise ended by its issuer")
+    if any(event.code is EventCode.RESTRICTED and event.effective <= now for event in events):
+        raise VerificationError("status.restricted", "the material may no longer be used")
+    if StatusValue.SUSPENDED in (listed, from_events):
+        raise VerificationError("status.suspended", "the material is suspended for the time being")
+
+
+def _listed(
+    status_list: StatusList | None, claims: StatementClaims, events: Sequence[MaterialEvent], now: int
+) -> StatusValue:
+    if claims.status is None:
+        return StatusValue.VALID  # parse_statement allows that for short-lived statements only
+    if status_list is None:
+        raise UnavailableError("status.missing", "the bundle holds no status list")
+    listed = read_status(status_list, claims.status)
+    if status_list.iat <= now:
+        return listed
+    if status_from_events(events, status_list.iat) is not listed:
+        raise UnavailableError("status.history", "the status list is younger than this time, and no event explains it")
+    return status_from_events(events, now)
+
+
+def _check_event(logged: LoggedToken, claims: StatementClaims, trust: VerifiedTrustList, now: int) -> MaterialEvent:
+    """The event is the issuer's, about this statement, and in a trusted log."""
+    unverified = parse_event(logged.token)
+    issuer = unverified.event.iss
+    key = trust.list.find_key(issuer, unverified.key_id, "status")
+    event = verify_event(unverified, key.public_key)
+    iat = event.event.iat
+    check_key(key, entity=trust.list.find_entity(issuer), role="status", at=iat, now=max(now, iat))
+    check_event_subject(event.event, claims)
+    if logged.receipt is None:
+        raise UnavailableError("status.event-receipt", "a life-cycle event has no receipt")
+    evidence.check_logged(event.entry, logged.receipt, trust)
+    return event.event
