@@ -39,21 +39,24 @@ class LogAppender:
         return self.log.entry(index)
 
 
-def home_ports(workspace: Workspace, connection: Connection, *, known_head: Checkpoint | None) -> HomePorts:
-    """The ports of registration, life cycle and checks."""
-    keys = SqlVaultKeys(connection)
-    vault = FileVault(
+def file_vault(workspace: Workspace, connection: Connection) -> FileVault:
+    """The encrypted files and disclosures."""
+    return FileVault(
         workspace.path / workspace.settings.files,
-        keys,
+        SqlVaultKeys(connection),
         key_encryption_key=workspace.key_encryption_key,
         random_bytes=clock.random_bytes,
     )
+
+
+def home_ports(workspace: Workspace, connection: Connection, *, known_head: Checkpoint | None) -> HomePorts:
+    """The ports of registration, life cycle and checks."""
     return HomePorts(
         materials=SqlMaterialStore(connection),
         statuses=SqlStatusStore(connection),
         archive=SqlStatusArchive(connection),
         events=SqlEventStore(connection),
-        vault=vault,
+        vault=file_vault(workspace, connection),
         log=LogAppender(workspace.log(connection), workspace.keyring.signer(names.LOG_KEY), known_head),
     )
 

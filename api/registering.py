@@ -5,14 +5,15 @@ from typing import Final
 
 from api import clock, names
 from api.anchoring import guard_head
-from api.home import home_ports, open_home
+from api.home import file_vault, home_ports, open_home
 from api.trust_lists import renew_trust
 from api.workspace import Workspace
+from materials.erase import erase
 from materials.events import EventCode
 from materials.ids import EntityId, MaterialId
 from materials.ports import HomePorts
 from materials.publish import ListTerms, publish_status_list
-from materials.records import EventRecord, PublishedList
+from materials.records import EventRecord, MaterialRecord, PublishedList
 from materials.register import register, register_signed
 from materials.revoke import StatusChange, accept_event, change_status
 from materials.submission import IssuerKeys, Registered, SignedSubmission, Submission, SubmittedFile
@@ -21,6 +22,7 @@ from signing import JsonValue, RefusedError
 
 DEFAULT_LIFETIME: Final = 10 * 366 * 86400
 DEFAULT_LEGAL_BASIS: Final = "unspecified"
+_SWEEP_AFTER: Final = 3600
 
 
 def issuer_keys(workspace: Workspace, issuer: str) -> IssuerKeys:
@@ -111,6 +113,19 @@ def accept_signed_event(workspace: Workspace, text: str) -> EventRecord:
         event = accept_event(ports, home, text, now=now)
         publish_list(workspace, ports, home.status_uri, home.trust, now)
         return event
+
+
+def erase_material(workspace: Workspace, jti: MaterialId) -> MaterialRecord:
+    """Destroy keys, salts and keyed hashes of a material for good; proofs handed out before go on verifying.
+
+    Files of erased or unfinished registrations that are older than an hour are then removed from the folder.
+    """
+    now = clock.now()
+    with workspace.database.write() as connection:
+        record = erase(home_ports(workspace, connection, known_head=None), jti)
+    with workspace.database.read() as connection:
+        file_vault(workspace, connection).sweep(created_before=now - _SWEEP_AFTER)
+    return record
 
 
 def current_status_list(

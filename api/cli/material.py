@@ -1,4 +1,4 @@
-"""``register``, ``anchor``, ``bundle``, ``revoke``."""
+"""``register``, ``anchor``, ``bundle``, ``revoke``, ``erase``."""
 
 import re
 from contextlib import ExitStack
@@ -21,7 +21,7 @@ from api.cli.options import (
 )
 from api.cli.output import console, print_json
 from api.names import organisation
-from api.registering import change_material_status, register_material
+from api.registering import change_material_status, erase_material, register_material
 from materials.catalogue import MaterialType
 from materials.events import EventCode
 from materials.ids import check_material_id
@@ -34,7 +34,7 @@ MaterialId = Annotated[str, typer.Argument(metavar="ID", help="材料编号 em-�
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (register, anchor_command, bundle, revoke):
+    for command in (register, anchor_command, bundle, revoke, erase):
         app.command(command.__name__.removesuffix("_command"))(command)
 
 
@@ -172,3 +172,21 @@ def revoke(
         print_json({"id": event.jti, "event": event.event_jti, "code": event.kind, "log_index": event.log_index})
         return
     console().print(f"状态事件 event   {event.kind}   日志序号 log index {event.log_index}")
+
+
+def erase(
+    material: MaterialId,
+    yes: Annotated[bool, typer.Option("--yes", help="不再询问 · do not ask")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """销毁材料的密钥与盐值，不可恢复；旧证明仍可核验。 · Erase a material for good; old proofs still verify."""
+    jti = check_material_id(material)
+    if not yes:
+        typer.confirm(f"{jti}: 销毁后不可恢复，继续？ · this can't be undone. Go on?", abort=True, err=True)
+    with open_workspace(workspace) as opened:
+        record = erase_material(opened, jti)
+    if as_json:
+        print_json({"id": record.jti, "state": str(record.state)})
+        return
+    console().print(f"已销毁 erased   {record.jti}")

@@ -8,6 +8,7 @@ import typer
 from api import clock, names
 from api.cli.options import JsonOption, WorkspaceOption, check_output, open_workspace, write_output
 from api.cli.output import console, print_json
+from api.migrate import migrate
 from api.organisations import Organisation
 from api.settings import ChainSettings
 from api.setup import NewWorkspace, create_workspace
@@ -23,6 +24,7 @@ _trust = typer.Typer(help="信任文件 · the trust file", no_args_is_help=True
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(init)
+    app.command("migrate")(migrate_command)
     app.add_typer(_trust, name="trust")
 
 
@@ -72,6 +74,13 @@ def init(
     out.print(f"颁发机构 issuer    {settings.operator}")
     out.print(f"日志 log origin    {settings.origin}")
     out.print(f"下一步 next        ematerials register FILE --type … --issuer … --fields FILE.json -w {directory}")
+
+
+def migrate_command(workspace: WorkspaceOption = None) -> None:
+    """升级后更新数据库结构；已是最新则不变。 · Bring the database to this version's schema; repeatable."""
+    with open_workspace(workspace) as opened:
+        migrate(opened.database.engine)
+    console().print("数据库结构已是最新 · the database has this version's schema")
 
 
 @_trust.command("export")

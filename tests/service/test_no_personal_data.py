@@ -28,7 +28,7 @@ from signing import LedgerError
 from tests.support.command_line import ematerials
 from tests.support.workspace_world import Story, make_grant, use
 
-CITIZEN_ID = "999999198805120023"
+CITIZEN_ID = "999999198805120021"
 PERSONAL = {
     "holder_name": "司马独一无二",
     "holder_code_type": "111",
@@ -171,7 +171,7 @@ def test_the_search_itself_finds_what_it_should(needles: set[bytes]) -> None:
 
 
 WRONG = {
-    "holder_code": [CITIZEN_ID[:-1] + "4", CITIZEN_ID + "X", PHONE],
+    "holder_code": [CITIZEN_ID[:-1] + ("4" if CITIZEN_ID[-1] != "4" else "5"), CITIZEN_ID + "X", PHONE],
     "holder_code_type": [CITIZEN_ID],
     "holder_name": ["司马独一无二\x07", "\u202e司马独一无二", "司马独一无二" * 100, " 司马独一无二"],
     "address": ["样例市独特路八百八十八号七十七室\n"],
