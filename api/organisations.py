@@ -1,18 +1,18 @@
-"""Organisations of the trust list, with keys that this workspace makes and keeps for them."""
+"""Organisations of the trust list: with keys that this workspace makes and keeps for them, or with their own."""
 
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
 from api import names
 from api.keyring import KeyKind, Keyring
-from api.trust_lists import current_trust, put_entity
+from api.trust_lists import change_trust, current_trust
 from api.workspace import Workspace
 from materials.catalogue import Catalogue
 from materials.identifiers import check_uscc
 from materials.ids import EntityId
 from materials.regions import parse_region
-from materials.trust import Basis, Entity, Level, Purpose, Role, TrustKey
-from signing import MalformedError
+from materials.trust import Basis, Entity, Level, Purpose, Role, TrustKey, TrustList
+from signing import MalformedError, PublicKey
 
 KEY_LIFETIME: Final = 5 * 366 * 86400
 KEPT_ROLES: Final[tuple[Role, ...]] = ("issue", "status", "grant", "api")
@@ -21,7 +21,10 @@ _KIND: Final[dict[Role, KeyKind]] = {"issue": "ES256"}
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """What an operator says of an organisation. ``types`` are codes of material types it may issue."""
+    """What an operator says of an organisation. ``types`` are codes of material types it may issue.
+
+    For each of ``roles`` a key is made here, unless ``own_keys`` names one whose private part the organisation holds.
+    """
 
     uscc: str
     name_zh: str
@@ -32,6 +35,7 @@ class Organisation:
     bases: tuple[Basis, ...] = ()
     purposes: tuple[Purpose, ...] = ()
     roles: tuple[Role, ...] = KEPT_ROLES
+    own_keys: tuple[tuple[Role, PublicKey], ...] = ()
 
 
 def make_entity(
@@ -48,7 +52,11 @@ def make_entity(
         raise MalformedError("form.level", f"level: one of {', '.join(get_args(Level))} is needed")
     entity_id = EntityId(f"uscc:{organisation.uscc}")
     types = tuple(catalogue.by_code(code).vct for code in organisation.types)
-    keys = tuple(_key(keyring, entity_id, role, now) for role in organisation.roles)
+    own = dict(organisation.own_keys)
+    keys = tuple(
+        TrustKey(own.get(role) or _kept_key(keyring, entity_id, role), role, nbf=now, exp=now + KEY_LIFETIME)
+        for role in organisation.roles
+    )
     uris = () if origin is None else (names.status_uri(origin), names.grant_status_uri(origin))
     return Entity(
         id=entity_id,
@@ -64,24 +72,32 @@ def make_entity(
     )
 
 
-def _key(keyring: Keyring, entity_id: EntityId, role: Role, now: int) -> TrustKey:
+def _kept_key(keyring: Keyring, entity_id: EntityId, role: Role) -> PublicKey:
     name = names.entity_key(entity_id, role)
     if name not in keyring:
         keyring.create(name, _KIND.get(role, "Ed25519"))
-    return TrustKey(keyring.signer(name).public_key, role, nbf=now, exp=now + KEY_LIFETIME)
+    return keyring.signer(name).public_key
 
 
 def add_organisation(workspace: Workspace, organisation: Organisation, now: int) -> Entity:
     """List an organisation, or change its entry; keys listed before stay, with the dates they had."""
-    entity = make_entity(organisation, workspace.keyring, workspace.catalogue, origin=None, now=now)
-    listed = find_organisation(workspace, entity.id, now)
-    if listed is not None:
-        held = {key.key_id for key in listed.keys}
-        fresh = tuple(key for key in entity.keys if key.key_id not in held)
-        entity = replace(entity, keys=(*listed.keys, *fresh), status_uris=listed.status_uris)
-    if entity != listed:
-        put_entity(workspace, entity, now)
-    return entity
+    drafted = make_entity(organisation, workspace.keyring, workspace.catalogue, origin=None, now=now)
+    listed = find_organisation(workspace, drafted.id, now)
+    if listed is not None and _merged(listed, drafted) == listed:
+        return listed
+
+    def change(trust_list: TrustList) -> TrustList:
+        old = next((known for known in trust_list.entities if known.id == drafted.id), None)
+        others = tuple(known for known in trust_list.entities if known.id != drafted.id)
+        return replace(trust_list, entities=(*others, drafted if old is None else _merged(old, drafted)))
+
+    return change_trust(workspace, change, now).list.find_entity(drafted.id)
+
+
+def _merged(listed: Entity, drafted: Entity) -> Entity:
+    held = {key.key_id for key in listed.keys}
+    fresh = tuple(key for key in drafted.keys if key.key_id not in held)
+    return replace(drafted, keys=(*listed.keys, *fresh), status_uris=listed.status_uris)
 
 
 def find_organisation(workspace: Workspace, entity_id: EntityId, now: int) -> Entity | None:

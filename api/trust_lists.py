@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from api import names
 from api.workspace import Workspace
 from materials.store.trust import SqlTrustStore
-from materials.trust import Entity, TrustList
+from materials.trust import TrustList
 from materials.trust_list import (
     TrustFile,
     VerifiedTrustList,
@@ -64,16 +64,6 @@ def change_trust(workspace: Workspace, change: Callable[[TrustList], TrustList],
         if text is None:
             raise UnavailableError("trust.missing", "this workspace has no trust list yet")
         return publish_trust(workspace, connection, change(parse_trust_list(text)), now)
-
-
-def put_entity(workspace: Workspace, entity: Entity, now: int) -> VerifiedTrustList:
-    """List ``entity``, in place of an earlier entry of the same id."""
-
-    def change(trust_list: TrustList) -> TrustList:
-        others = tuple(known for known in trust_list.entities if known.id != entity.id)
-        return replace(trust_list, entities=(*others, entity))
-
-    return change_trust(workspace, change, now)
 
 
 def export_trust(workspace: Workspace, now: int) -> bytes:

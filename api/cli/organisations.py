@@ -1,19 +1,23 @@
 """``org add|list`` and ``key new``: who is in the trust list, and keys for parties outside it."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
 from api import clock
-from api.cli.options import JsonOption, WorkspaceOption, open_workspace
+from api.cli.options import JsonOption, WorkspaceOption, open_workspace, usage_error
 from api.cli.output import console, print_json
 from api.organisations import KEPT_ROLES, Organisation, add_organisation
 from api.trust_lists import current_trust, renew_trust
 from materials.catalogue import Catalogue
-from materials.trust import Level, Purpose
+from materials.trust import Level, Purpose, Role
+from signing import PublicKey, parse_json
 
 _org = typer.Typer(help="信任列表中的机构 · organisations of the trust list", no_args_is_help=True)
 _key = typer.Typer(help="持有人与代办人的密钥 · keys of holders and agents", no_args_is_help=True)
+
+_MAX_JWK_BYTES: Final = 4096
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,10 +38,15 @@ def add(
         list[str] | None,
         typer.Option(help="登记的用途：代码:法律依据:类型:字段,字段 · purpose as code:ground:type:field,field"),
     ] = None,
+    own_key: Annotated[
+        list[str] | None,
+        typer.Option(help="机构自持密钥的公钥：用途=JWK 文件 · a public key of its own, as role=JWK file"),
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """登记机构并生成其密钥，发布新的信任列表。 · List an organisation, make its keys, publish a new trust list."""
+    own = tuple(_own_key(text) for text in own_key or ())
     with open_workspace(workspace) as opened:
         organisation = Organisation(
             uscc=uscc,
@@ -48,6 +57,7 @@ def add(
             types=tuple(issues or ()),
             purposes=tuple(_purpose(opened.catalogue, text) for text in purpose or ()),
             roles=KEPT_ROLES if issues else ("grant", "api"),
+            own_keys=own,
         )
         renew_trust(opened, clock.now())
         entity = add_organisation(opened, organisation, clock.now())
@@ -55,6 +65,18 @@ def add(
         print_json({"id": entity.id, "keys": {key.role: key.key_id for key in entity.keys}})
         return
     console().print(f"机构 organisation   {entity.id}（{name}）")
+
+
+def _own_key(text: str) -> tuple[Role, PublicKey]:
+    name, equals, path = text.partition("=")
+    role = next((known for known in KEPT_ROLES if known == name), None)
+    if role is None or not equals:
+        raise usage_error(f"须写作 用途=文件 · role=file is needed; roles: {', '.join(KEPT_ROLES)}")
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise usage_error(f"{path}: {error.strerror}") from None
+    return role, PublicKey.from_jwk(parse_json(data, what="jwk", max_bytes=_MAX_JWK_BYTES), what=f"{name} key")
 
 
 def _purpose(catalogue: Catalogue, text: str) -> Purpose:

@@ -11,11 +11,18 @@ from api.client import LedgerClient, ProblemError, new_idempotency_key
 from api.http.app import create_app
 from api.http.signatures import sign_request
 from api.organisations import find_organisation
-from api.trust_lists import put_entity
 from materials.ids import EntityId, new_material_id
 from materials.trust import Entity, KeyRevocation
 from signing import Ed25519Signer, Signer
-from tests.support.http_world import DEPARTMENT, ISSUER, SIGNING_ISSUER, World, list_signing_issuer, register
+from tests.support.http_world import (
+    DEPARTMENT,
+    ISSUER,
+    SIGNING_ISSUER,
+    World,
+    list_signing_issuer,
+    put_entity,
+    register,
+)
 
 NONCE = "bm9uY2Ugb2YgMTI4IGJpdHMgb2s"
 PUBLIC = {

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from api.client import LedgerClient
 from api.http.app import make_server
 from api.organisations import Organisation, add_organisation
 from api.setup import NewWorkspace, create_workspace
-from api.trust_lists import put_entity
+from api.trust_lists import change_trust
 from api.workspace import Workspace
 from materials.grant_terms import GrantDetail, GrantPurpose, Location
 from materials.identifiers import build_licence_id
 from materials.ids import EntityId, MaterialId, organisation_id
 from materials.requests import RetrievalRequest
-from materials.trust import Entity, Purpose, TrustKey
+from materials.trust import Entity, Purpose, TrustKey, TrustList
 from signing import Ed25519Signer, Signer
 from tests.support.grants_world import _uscc as uscc
 
@@ -40,6 +40,16 @@ FIELDS = json.loads((EXAMPLES / "business-licence.fields.json").read_text("utf-8
 PATIENCE_SECONDS = 60
 
 _numbers = count(1)
+
+
+def put_entity(workspace: Workspace, entity: Entity, now: int) -> None:
+    """List ``entity`` in place of an earlier entry of the same id, whatever that had."""
+
+    def change(trust_list: TrustList) -> TrustList:
+        others = tuple(known for known in trust_list.entities if known.id != entity.id)
+        return replace(trust_list, entities=(*others, entity))
+
+    change_trust(workspace, change, now)
 
 
 @dataclass
