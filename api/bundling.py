@@ -1,6 +1,6 @@
 """Put evidence bundles together from what the home holds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -30,12 +30,15 @@ class Evidence:
     record: MaterialRecord
     receipt: bytes
     anchor: JsonValue
-    status_list: str
+    status_list: str | None
     events: tuple[LoggedToken, ...]
 
 
-def make_bundle(workspace: Workspace, jti: MaterialId) -> bytes:
+def make_bundle(workspace: Workspace, jti: MaterialId, *, as_of: int | None = None) -> bytes:
     """The bundle of a material with all its disclosures, for the issuer and the archive.
+
+    ``as_of`` asks for the status list that was in force at that time, so that the bundle can be judged as of then; if
+    none was, the bundle has none.
 
     Raises RefusedError (``material.unknown``), VerificationError (``vault.erased`` after an erasure).
     """
@@ -44,6 +47,9 @@ def make_bundle(workspace: Workspace, jti: MaterialId) -> bytes:
     with workspace.database.write() as connection:
         ports = home_ports(workspace, connection, known_head=None)
         evidence = _evidence(workspace, connection, ports, jti, now)
+        if as_of is not None:
+            kept = ports.archive.at(names.status_uri(workspace.settings.origin), as_of)
+            evidence = replace(evidence, status_list=None if kept is None else kept.token)
         statement = join_statement(evidence.record.jwt, ports.vault.read_disclosures(jti))
     return _format(evidence, statement, None)
 

@@ -1,16 +1,19 @@
 """Which chain a workspace talks to, opened when needed: the embedded development chain, or nodes behind JSON-RPC."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from anchors import TrustProfile
-from anchors.devchain.chain import open_dev_chain, open_dev_chain_read_only
+from anchors.devchain.chain import ReadOnlyDevChain, open_dev_chain, open_dev_chain_read_only
 from anchors.evm import EvmChain, http_endpoint
 from anchors.node import Endpoint
 from api import clock
 from api.settings import ChainSettings
 from signing import MalformedError, UnavailableError
+
+C = TypeVar("C", bound=ReadOnlyDevChain)
 
 EMBEDDED = "embedded development chain"
 
@@ -33,10 +36,10 @@ def chain_endpoints(
     if not create and not path.exists():
         raise UnavailableError("chain.unreachable", "the embedded chain's file is away")
     if writable:
-        with open_dev_chain(path, clock=clock.now, random_bytes=clock.random_bytes) as chain:
+        with _opened(lambda: open_dev_chain(path, clock=clock.now, random_bytes=clock.random_bytes)) as chain:
             yield [Endpoint(EMBEDDED, chain.dispatch)]
         return
-    with open_dev_chain_read_only(path) as chain:
+    with _opened(lambda: open_dev_chain_read_only(path)) as chain:
         yield [Endpoint(EMBEDDED, chain.dispatch)]
 
 
@@ -47,3 +50,11 @@ def open_chain(
     """The chain of ``profile`` through those endpoints."""
     with chain_endpoints(settings, workspace, writable=writable) as endpoints:
         yield EvmChain(endpoints, profile)
+
+
+def _opened(opening: Callable[[], C]) -> C:
+    """A chain file that is damaged says nothing of the chain: that is "away", not "wrong"."""
+    try:
+        return opening()
+    except MalformedError as error:
+        raise UnavailableError(error.code, str(error)) from error

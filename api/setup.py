@@ -62,7 +62,7 @@ def create_workspace(folder: Path, new: NewWorkspace) -> bool:
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """One process at a time makes a workspace here; a second one waits, and finds it done."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

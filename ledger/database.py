@@ -52,7 +52,7 @@ def reading(engine: Engine) -> Engine:
 def _open_sqlite(url: URL, busy_timeout_seconds: int) -> Engine:
     if not url.database or url.database == ":memory:":
         raise MalformedError("form.database-url", "database URL: SQLite needs a file, memory is not durable")
-    engine = create_engine(url, connect_args={"timeout": busy_timeout_seconds})
+    engine = create_engine(url, connect_args={"timeout": busy_timeout_seconds}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -74,7 +74,7 @@ def _open_sqlite(url: URL, busy_timeout_seconds: int) -> Engine:
 
 
 def _open_postgresql(url: URL, busy_timeout_seconds: int) -> Engine:
-    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

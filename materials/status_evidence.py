@@ -1,11 +1,9 @@
 """The facet ``status`` of a bundle: is the material in force at the time of the decision?
 
-Two witnesses: the status list says how things stood when it was issued; the events, each in the log, say since when. A
-list may be younger than the decision time ("was it valid on that day?"): if the events lead to what it says, they tell
-the whole story, and the day is read from them.
+Two witnesses: the status list says how things stood when it was issued; the events, each in the log, say since when.
+"Was it valid on that day?" needs the list of that day, which the home keeps. A younger list can't answer: a suspension
+that was lifted since leaves no trace in it, and whoever shows the bundle may have left its events out.
 """
-
-from collections.abc import Sequence
 
 from materials import evidence
 from materials.bundle import Bundle, LoggedToken
@@ -26,6 +24,7 @@ from materials.status import (
     read_status,
     verify_status_list,
 )
+from materials.times import SKEW_SECONDS
 from materials.trust import check_key
 from materials.trust_list import VerifiedTrustList
 from signing import UnavailableError, VerificationError
@@ -53,12 +52,11 @@ def check_status(
     """Return if the material is in force at ``now``.
 
     Raises VerificationError: ``status.revoked``, ``status.suspended``, ``status.restricted``, and what a false list or
-    event raises. UnavailableError: ``status.missing``, ``status.history`` (the list is younger than ``now``, and the
-    events do not explain it).
+    event raises. UnavailableError: ``status.missing``, ``status.history`` (the list is younger than ``now``).
     """
     events = [_check_event(event, claims, trust, now) for event in bundle.events]
-    listed = _listed(status_list, claims, events, now)
     from_events = status_from_events(events, now)
+    listed = from_events if from_events is not StatusValue.VALID else _listed(status_list, claims, now)
     if StatusValue.INVALID in (listed, from_events):
         raise VerificationError("status.revoked", "the material has been revoked or otherwise ended by its issuer")
     if any(event.code is EventCode.RESTRICTED and event.effective <= now for event in events):
@@ -67,19 +65,17 @@ def check_status(
         raise VerificationError("status.suspended", "the material is suspended for the time being")
 
 
-def _listed(
-    status_list: StatusList | None, claims: StatementClaims, events: Sequence[MaterialEvent], now: int
-) -> StatusValue:
+def _listed(status_list: StatusList | None, claims: StatementClaims, now: int) -> StatusValue:
     if claims.status is None:
         return StatusValue.VALID  # parse_statement allows that for short-lived statements only
     if status_list is None:
         raise UnavailableError("status.missing", "the bundle holds no status list")
     listed = read_status(status_list, claims.status)
-    if status_list.iat <= now:
-        return listed
-    if status_from_events(events, status_list.iat) is not listed:
-        raise UnavailableError("status.history", "the status list is younger than this time, and no event explains it")
-    return status_from_events(events, now)
+    if status_list.iat > now + SKEW_SECONDS:
+        raise UnavailableError(
+            "status.history", "the status list is younger than this time; ask for a bundle as of then"
+        )
+    return listed
 
 
 def _check_event(logged: LoggedToken, claims: StatementClaims, trust: VerifiedTrustList, now: int) -> MaterialEvent:

@@ -15,7 +15,7 @@ Nothing is fetched. What is missing or can't be checked is undetermined; what is
 other. No input makes it raise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -85,9 +85,17 @@ def open_trust(trust_file: bytes, now: int) -> VerifiedTrustList:
 
 
 def verify_bundle(
-    data: bytes, trust_file: bytes, *, now: int, catalogue: Catalogue, file: FileDigests | None = None
+    data: bytes,
+    trust_file: bytes,
+    *,
+    now: int,
+    catalogue: Catalogue,
+    file: FileDigests | None = None,
+    required: Collection[Facet] = (),
 ) -> VerificationReport:
     """Judge the bundle ``data`` at time ``now`` by the trust file alone; ``file`` are the digests of a file at hand.
+
+    Facets in ``required`` may not go unchecked: a relying organisation that needs proof of its grant asks for it.
 
     Never raises for what is in the bundle. A trust file that is not one raises MalformedError or VerificationError; an
     expired one makes every facet that rests on it undetermined.
@@ -100,6 +108,8 @@ def verify_bundle(
     bundle = judge.judge(Facet.INTEGRITY, lambda: parse_bundle(data))
     if bundle is None:
         return VerificationReport(judge.all(), now)
+    for facet in required:
+        judge.findings[facet] = Finding(facet, Verdict.UNDETERMINED, f"{facet}.missing", "asked for, but not there")
     return _Verification(bundle, trust, now, catalogue, judge).run(file)
 
 

@@ -142,13 +142,17 @@ def anchor_command(
 def bundle(
     material: MaterialId,
     output: Annotated[Path, typer.Option("--output", "-o", help="证据包文件 · the bundle's file")],
+    at: Annotated[
+        str | None, typer.Option(help="附上该时间的状态列表 · with the status list of that time (default: now)")
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """导出可离线核验的证据包。 · Write the evidence bundle, which verifies offline."""
     check_output(output)
+    as_of = None if at is None else read_time(at)
     with open_workspace(workspace) as opened:
-        data = make_bundle(opened, check_material_id(material))
+        data = make_bundle(opened, check_material_id(material), as_of=as_of)
     write_output(output, data)
     if as_json:
         print_json({"bundle": str(output), "bytes": len(data)})

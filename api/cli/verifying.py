@@ -10,6 +10,7 @@ from api.cli.options import JsonOption, read_time
 from api.cli.output import console, exit_code_of_report, print_json, print_report
 from materials.bundle import MAX_BUNDLE_BYTES
 from materials.catalogue import load_catalogue
+from materials.report import Facet
 from materials.trust_list import MAX_TRUST_FILE_BYTES
 from materials.verification import verify_bundle
 from signing import digest_stream
@@ -29,6 +30,9 @@ def verify(
         Path | None, typer.Option(exists=True, dir_okay=False, help="要比对的文件 · a file to compare with")
     ] = None,
     at: Annotated[str | None, typer.Option(help="判定时间（默认：现在） · time of the decision (default: now)")] = None,
+    require: Annotated[
+        list[Facet] | None, typer.Option(help="不得缺少的检查项 · a facet that must not go unchecked")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """离线核验证据包，逐项给出结论。 · Verify a bundle offline. Exit: 0 valid, 1 invalid, 2 undetermined."""
@@ -41,7 +45,7 @@ def verify(
     now = clock.now() if at is None else read_time(at)
     with trust.open("rb") as stream:
         trust_file = stream.read(MAX_TRUST_FILE_BYTES + 1)
-    report = verify_bundle(data, trust_file, now=now, catalogue=load_catalogue(), file=digests)
+    report = verify_bundle(data, trust_file, now=now, catalogue=load_catalogue(), file=digests, required=require or ())
     if as_json:
         print_json(report.to_json())
     else:

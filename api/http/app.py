@@ -25,9 +25,10 @@ from api.http import (
 from api.http.background import Anchoring
 from api.http.guesses import GuessLimit
 from api.workspace import Workspace
-from signing import MalformedError
+from signing import MalformedError, UnavailableError
 
 _GRACE_SECONDS: Final = 20
+_STARTUP_FAILED: Final = 3  # uvicorn has said why
 _MAX_CONNECTIONS: Final = 256
 _DESCRIPTION: Final = (
     "电子材料与证照的登记、授权取用与核验。 · Registration, use under a grant, and verification of electronic "
@@ -89,7 +90,12 @@ def serve(workspace: Workspace, host: str, port: int) -> None:
     workspace.settings = workspace.settings.model_copy(update={"service": service})
     server = make_server(workspace, host, port)  # sets up logging
     logging.getLogger("uvicorn.error").info("Clients sign for %s", service.signed_origin)
-    server.run()
+    try:
+        server.run()
+    except SystemExit as ended:
+        if ended.code == _STARTUP_FAILED:
+            raise UnavailableError("http.address", "the service could not listen there; see the line above") from None
+        raise
 
 
 def _is_unspecified(host: str) -> bool:

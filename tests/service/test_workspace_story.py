@@ -20,10 +20,10 @@ from api.registering import change_material_status, issuer_keys, register_materi
 from api.setup import NewWorkspace, create_workspace
 from api.trust_lists import export_trust
 from api.workspace import Workspace
-from materials.bundle import format_bundle, parse_bundle
+from materials.bundle import parse_bundle
 from materials.catalogue import load_catalogue
 from materials.events import EventCode, parse_event
-from materials.report import Verdict, VerificationReport
+from materials.report import Facet, Verdict, VerificationReport
 from materials.submission import SubmittedFile
 from materials.verification import verify_bundle
 from signing import RefusedError
@@ -72,7 +72,7 @@ def test_the_whole_way(workspace: Workspace, tmp_path: Path) -> None:
 
 
 def check_the_day_before(workspace: Workspace, ended: bytes) -> None:
-    """A list younger than the decision time speaks of that day only together with the events that explain it."""
+    """A list younger than the decision time can't speak of that day; the one of that day can."""
     bundle = parse_bundle(ended)
     event = parse_event(bundle.events[0].token).event
     trust = export_trust(workspace, clock.now())
@@ -80,9 +80,21 @@ def check_the_day_before(workspace: Workspace, ended: bytes) -> None:
     def status(data: bytes, now: int) -> str:
         return verify_bundle(data, trust, now=now, catalogue=workspace.catalogue)["status"].code
 
+    day_before = event.effective - 3600
     assert status(ended, event.effective) == "status.revoked"
-    assert status(ended, event.effective - 1) == "ok"
-    assert status(format_bundle(replace(bundle, events=())), event.effective - 1) == "status.history"
+    assert status(ended, day_before) == "status.history"
+    assert status(make_bundle(workspace, event.sub, as_of=day_before), day_before) == "status.missing"
+    of_then = make_bundle(workspace, event.sub, as_of=event.effective)
+    assert status(of_then, event.effective) == "status.revoked"
+
+
+def test_what_is_required_may_not_go_unchecked(workspace: Workspace) -> None:
+    licence, *_ = issue_three(workspace, Narrator())
+    anchor(workspace)
+    bundle, now = make_bundle(workspace, licence.jti), clock.now()
+    trust = export_trust(workspace, now)
+    report = verify_bundle(bundle, trust, now=now, catalogue=workspace.catalogue, required=[Facet.GRANT])
+    assert (report.verdict, report["grant"].code) == (Verdict.UNDETERMINED, "grant.missing")
 
 
 def test_a_second_department_issues_under_its_own_keys(workspace: Workspace) -> None:
