@@ -15,11 +15,11 @@ from api.workspace import Workspace
 from ledger import format_receipt, leaf_hash
 from materials.bundle import Bundle, LoggedToken, UseEvidence, format_bundle
 from materials.commitment import commit_to, format_commitment
+from materials.grants.usage import COMMITMENT_KIND
 from materials.ids import MaterialId
-from materials.ports import HomePorts
-from materials.records import MaterialRecord
+from materials.registry.ports import HomePorts
+from materials.registry.records import MaterialRecord
 from materials.statement import join_statement
-from materials.usage import COMMITMENT_KIND
 from signing import JsonValue, RefusedError
 
 

@@ -15,15 +15,15 @@ from api.home import home_ports
 from api.workspace import Workspace
 from ledger import leaf_hash
 from ledger.fsck import fsck as check_log
-from materials.fsck import check_materials
-from materials.fsck_grants import check_grants
-from materials.fsck_status import check_status_lists
+from materials.grants.fsck import check_grants
 from materials.ids import EntityId
+from materials.registry.fsck import check_materials
+from materials.registry.fsck_status import check_status_lists
 from materials.store.grant_scan import SqlGrantScan
 from materials.store.scan import SqlMaterialScan
 from materials.store.trust import SqlTrustStore
-from materials.trust import Role, TrustList
-from materials.trust_list import check_trust_update, parse_trust_list, verify_trust_list
+from materials.trust.lists import check_trust_update, parse_trust_list, verify_trust_list
+from materials.trust.model import Role, TrustList
 from signing import KeyId, LedgerError, PublicKey, UnavailableError, VerificationError
 
 

@@ -8,9 +8,9 @@ import httpx
 
 from api import clock
 from api.http.signatures import IDEMPOTENCY_HEADER, sign_request
-from materials.grants import GrantChain, LinkId
+from materials.grants.links import GrantChain, LinkId
+from materials.grants.requests import RetrievalRequest, request_to_json
 from materials.ids import EntityId, MaterialId
-from materials.requests import RetrievalRequest, request_to_json
 from signing import FileDigests, JsonValue, LedgerError, Signer, UnavailableError, b64url_encode, dump_json, parse_json
 
 _JSON: Final = "application/json"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from materials.grants import MAX_LINK_BYTES, MAX_LINKS, GrantChain, parse_chain
+from materials.grants.links import MAX_LINK_BYTES, MAX_LINKS, GrantChain, parse_chain
 from signing import MalformedError, UnavailableError, dump_json, json_object, json_strs, parse_json
 
 GRANT_FILE_VERSION: Final = "ematerials/grant/v1"

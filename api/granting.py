@@ -14,17 +14,17 @@ from api.trust_lists import current_trust, renew_trust
 from api.workspace import Workspace
 from ledger import Checkpoint
 from materials.claims import StatusRef
-from materials.grant_home import GrantHome, GrantPorts, keep_grant, withdraw_grant
-from materials.grant_issue import GrantTerms, delegate_grant, issue_root, new_grant_id
-from materials.grant_ports import StoredLink
-from materials.grants import Delegate, GrantChain, LinkId, parse_chain
+from materials.grants.home import GrantHome, GrantPorts, keep_grant, withdraw_grant
+from materials.grants.issue import GrantTerms, delegate_grant, issue_root, new_grant_id
+from materials.grants.links import Delegate, GrantChain, LinkId, parse_chain
+from materials.grants.ports import StoredLink
+from materials.grants.release import ReleasedFile, read_released_file
+from materials.grants.retrieve import Refused, Released, Retrieval, retrieve_under_grant
 from materials.ids import EntityId, MaterialId
-from materials.records import MaterialRecord
-from materials.release import ReleasedFile, read_released_file
-from materials.retrieve import Refused, Released, Retrieval, retrieve_under_grant
+from materials.registry.records import MaterialRecord
 from materials.store.grants import SqlGrantStore, SqlUseCounter
 from materials.store.usage import SqlAnswerStore, SqlUsageStore
-from materials.trust import Basis
+from materials.trust.model import Basis
 from signing import PublicKey, RefusedError, Signer
 
 

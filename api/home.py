@@ -9,9 +9,9 @@ from api.trust_lists import current_trust
 from api.workspace import Workspace
 from ledger import Checkpoint
 from ledger.store import SqlLog
-from materials.home import Home
-from materials.policy import parse_policy
-from materials.ports import Appended, HomePorts
+from materials.registry.home import Home
+from materials.registry.policy import parse_policy
+from materials.registry.ports import Appended, HomePorts
 from materials.store.events import SqlEventStore
 from materials.store.materials import SqlMaterialStore
 from materials.store.status import SqlStatusStore

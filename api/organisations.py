@@ -11,7 +11,7 @@ from materials.catalogue import Catalogue
 from materials.identifiers import check_uscc
 from materials.ids import EntityId
 from materials.regions import parse_region
-from materials.trust import Basis, Entity, Level, Purpose, Role, TrustKey, TrustList
+from materials.trust.model import Basis, Entity, Level, Purpose, Role, TrustKey, TrustList
 from signing import MalformedError, PublicKey
 
 KEY_LIFETIME: Final = 5 * 366 * 86400

@@ -6,10 +6,10 @@ as the owner of a material it is known to the home by the material's own owner p
 
 from api.organisations import find_organisation
 from api.workspace import Workspace
-from materials.grant_terms import Location
-from materials.grants import Delegate, GrantLink
+from materials.grants.links import Delegate, GrantLink
+from materials.grants.terms import Location
 from materials.ids import EntityId, holder_id
-from materials.trust import Entity, Role
+from materials.trust.model import Entity, Role
 from signing import KeyId, PublicKey, RefusedError, Signer, sha256
 
 

@@ -11,8 +11,8 @@ from api.trust_lists import current_trust
 from api.workspace import Workspace
 from materials.claims import StatusRef
 from materials.ids import EntityId, MaterialId, new_material_id
-from materials.records import MaterialRecord, MaterialState, PublishedList
-from materials.revoke import current_status
+from materials.registry.records import MaterialRecord, MaterialState, PublishedList
+from materials.registry.revoke import current_status
 from materials.statement import StatementClaims, join_statement, parse_entry_claims, parse_statement, verify_statement
 from materials.status import StatusValue
 from signing import FileDigests, RefusedError

@@ -8,16 +8,16 @@ from api.anchoring import guard_head
 from api.home import file_vault, home_ports, open_home
 from api.trust_lists import renew_trust
 from api.workspace import Workspace
-from materials.erase import erase
 from materials.events import EventCode
 from materials.ids import EntityId, MaterialId
-from materials.ports import HomePorts
-from materials.publish import ListTerms, publish_status_list
-from materials.records import EventRecord, MaterialRecord, PublishedList
-from materials.register import register, register_signed
-from materials.revoke import StatusChange, accept_event, change_status
-from materials.submission import IssuerKeys, Registered, SignedSubmission, Submission, SubmittedFile
-from materials.trust_list import VerifiedTrustList
+from materials.registry.erase import erase
+from materials.registry.ports import HomePorts
+from materials.registry.publish import ListTerms, publish_status_list
+from materials.registry.records import EventRecord, MaterialRecord, PublishedList
+from materials.registry.register import register, register_signed
+from materials.registry.revoke import StatusChange, accept_event, change_status
+from materials.registry.submission import IssuerKeys, Registered, SignedSubmission, Submission, SubmittedFile
+from materials.trust.lists import VerifiedTrustList
 from signing import JsonValue, RefusedError
 
 DEFAULT_LIFETIME: Final = 10 * 366 * 86400
@@ -51,7 +51,7 @@ def register_material(
     """Issue a material in the name of ``issuer``, whose keys are here, and register it; repeatable.
 
     Times are Unix seconds; without ``valid_to`` the statement may be relied on for ten years. Raises as
-    ``materials.register.register`` does.
+    ``materials.registry.register.register`` does.
     """
     now = clock.now()
     renew_trust(workspace, now)

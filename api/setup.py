@@ -21,9 +21,9 @@ from api.trust_lists import publish_trust
 from api.workspace import Workspace
 from ledger.store import SqlLog
 from materials.ids import EntityId
-from materials.policy import format_policy, make_policy
+from materials.registry.policy import format_policy, make_policy
 from materials.store.trust import SqlTrustStore
-from materials.trust import TrustedLog, TrustList
+from materials.trust.model import TrustedLog, TrustList
 from signing.keyfile import write_key_file
 
 _KEYS: Final[dict[str, KeyKind]] = {

@@ -8,8 +8,7 @@ from sqlalchemy import Connection
 from api import names
 from api.workspace import Workspace
 from materials.store.trust import SqlTrustStore
-from materials.trust import TrustList
-from materials.trust_list import (
+from materials.trust.lists import (
     TrustFile,
     VerifiedTrustList,
     format_trust_file,
@@ -17,6 +16,7 @@ from materials.trust_list import (
     parse_trust_list,
     verify_trust_list,
 )
+from materials.trust.model import TrustList
 from signing import UnavailableError, b64url_encode, sha256
 
 

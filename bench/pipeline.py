@@ -25,8 +25,8 @@ from api.trust_lists import export_trust
 from api.workspace import Workspace
 from materials.catalogue import load_catalogue
 from materials.ids import EntityId, MaterialId
+from materials.registry.submission import SubmittedFile
 from materials.report import Verdict
-from materials.submission import SubmittedFile
 from materials.verification import verify_bundle
 from signing import Ed25519Signer, Es256Signer
 

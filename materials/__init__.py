@@ -37,9 +37,9 @@ from materials.identifiers import (
     parse_licence_id,
 )
 from materials.ids import EntityId, EventId, MaterialId, new_event_id, new_material_id, organisation_id
-from materials.policy import RegistrationPolicy, format_policy, make_policy, parse_policy
 from materials.regions import parse_region, region_contains
-from materials.registration import Registration, decide_registration
+from materials.registry.policy import RegistrationPolicy, format_policy, make_policy, parse_policy
+from materials.registry.rules import Registration, decide_registration
 from materials.report import Facet, Finding, Verdict, VerificationReport
 from materials.statement import (
     IssuedStatement,
@@ -68,8 +68,7 @@ from materials.status import (
     read_status,
     verify_status_list,
 )
-from materials.trust import Entity, KeyRevocation, KeyStanding, Purpose, TrustedLog, TrustKey, TrustList, check_key
-from materials.trust_list import (
+from materials.trust.lists import (
     TrustFile,
     VerifiedTrustList,
     check_trust_update,
@@ -77,6 +76,16 @@ from materials.trust_list import (
     issue_trust_list,
     parse_trust_file,
     verify_trust_list,
+)
+from materials.trust.model import (
+    Entity,
+    KeyRevocation,
+    KeyStanding,
+    Purpose,
+    TrustedLog,
+    TrustKey,
+    TrustList,
+    check_key,
 )
 from materials.verification import verify_bundle
 

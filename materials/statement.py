@@ -11,11 +11,11 @@ from typing import Final, cast
 
 from materials.catalogue import Catalogue, MaterialType, check_disclosed_fields, check_fields
 from materials.claims import STATEMENT_TYP, VISIBLE, StatementClaims, StatusRef, claims_to_json, read_claims
-from materials.disclosure import Disclosure
 from materials.fieldkinds import FieldValue
 from materials.files import FileRecord, file_from_json, file_to_json
 from materials.ids import EntityId, MaterialId, RandomBytes
-from materials.sdjwt import UnverifiedSdJwt, issue_sd_jwt, join_sd_jwt, parse_sd_jwt, select, verify_sd_jwt
+from materials.sdjwt.core import UnverifiedSdJwt, issue_sd_jwt, join_sd_jwt, parse_sd_jwt, select, verify_sd_jwt
+from materials.sdjwt.disclosure import Disclosure
 from materials.times import check_window
 from signing.errors import MalformedError, VerificationError
 from signing.jws import parse_jws

@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 from materials.digesting import FileDigester
 from materials.ids import MaterialId, RandomBytes
-from materials.ports import VaultKeys
-from materials.records import VaultObject
+from materials.registry.ports import VaultKeys
+from materials.registry.records import VaultObject
 from materials.sealing import KEY_SIZE, decrypt_stream, encrypt_stream, open_blob, seal_blob, unwrap_key, wrap_key
 from signing import FileDigests, VerificationError, dump_json, json_strs, parse_json
 

@@ -20,13 +20,15 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ledger import Checkpoint
-from materials import evidence
 from materials.bundle import Bundle, parse_bundle
 from materials.catalogue import Catalogue
 from materials.claims import STATEMENT_TYP
+from materials.evidence import checks
+from materials.evidence.status import check_status, verify_bundled_list
+from materials.evidence.use import check_use
 from materials.report import Facet, Finding, Verdict, VerificationReport
-from materials.reveal import reveal
-from materials.sdjwt import parse_sd_jwt
+from materials.sdjwt.core import parse_sd_jwt
+from materials.sdjwt.reveal import reveal
 from materials.statement import (
     MAX_STATEMENT_BYTES,
     Statement,
@@ -36,10 +38,8 @@ from materials.statement import (
     parse_statement,
     verify_statement,
 )
-from materials.status_evidence import check_status, verify_bundled_list
-from materials.trust import KeyStanding
-from materials.trust_list import VerifiedTrustList, parse_trust_file, parse_trust_list, verify_trust_list
-from materials.use_evidence import check_use
+from materials.trust.lists import VerifiedTrustList, parse_trust_file, parse_trust_list, verify_trust_list
+from materials.trust.model import KeyStanding
 from signing import FileDigests, LedgerError, MalformedError, PublicKey, UnavailableError, VerificationError, parse_jws
 
 T = TypeVar("T")
@@ -137,7 +137,7 @@ class _Verification:
             statement = judge(Facet.INTEGRITY, lambda: self._verify_statement(claimed, key))
         checkpoint = judge(Facet.CHECKPOINT, self._check_checkpoint)
         index = judge(Facet.INCLUSION, lambda: self._check_inclusion(checkpoint))
-        anchor = judge(Facet.ANCHOR, lambda: evidence.check_anchor(self.bundle.anchor, checkpoint, self.trust))
+        anchor = judge(Facet.ANCHOR, lambda: checks.check_anchor(self.bundle.anchor, checkpoint, self.trust))
         proven_at = None if anchor is None or index is None else anchor.block_time
         standing = judge(Facet.ISSUER, lambda: self._check_issuer(claimed, proven_at))
         if standing not in (None, KeyStanding.CURRENT):
@@ -147,7 +147,7 @@ class _Verification:
         if use is not None:
             judge(Facet.GRANT, lambda: check_use(use, _proved(statement), self.trust, self.now))
         if file is not None:
-            judge(Facet.FILE, lambda: evidence.check_file(file, _proved(statement).files))
+            judge(Facet.FILE, lambda: checks.check_file(file, _proved(statement).files))
         return VerificationReport(
             findings=self.judge.all(),
             as_of=self.now,
@@ -171,7 +171,7 @@ class _Verification:
         return parse_statement(text)
 
     def _check_signature(self, claimed: UnverifiedStatement | None) -> PublicKey:
-        return evidence.check_signature(self.bundle.statement, None if claimed is None else claimed.claims, self.trust)
+        return checks.check_signature(self.bundle.statement, None if claimed is None else claimed.claims, self.trust)
 
     def _verify_statement(self, claimed: UnverifiedStatement, key: PublicKey) -> Statement:
         statement = verify_statement(claimed, key)
@@ -179,19 +179,19 @@ class _Verification:
         return statement
 
     def _check_checkpoint(self) -> Checkpoint:
-        return evidence.check_checkpoint(self.bundle.receipt.partition(b"\n\n")[2], self.trust)
+        return checks.check_checkpoint(self.bundle.receipt.partition(b"\n\n")[2], self.trust)
 
     def _check_inclusion(self, checkpoint: Checkpoint | None) -> int:
         if checkpoint is None:
             raise UnavailableError("inclusion.no-checkpoint", "there is no proved checkpoint to be included in")
         entry = self.bundle.statement.partition("~")[0].encode("ascii", "replace")
-        return evidence.check_inclusion(self.bundle.receipt, entry, checkpoint)
+        return checks.check_inclusion(self.bundle.receipt, entry, checkpoint)
 
     def _check_issuer(self, claimed: UnverifiedStatement | None, proven_at: int | None) -> KeyStanding:
         """``proven_at``: when the chain had *this* statement; an anchor of a tree without it dates nothing."""
         if claimed is None:
             raise UnavailableError("issuer.no-statement", "there is no readable statement")
-        return evidence.check_issuer(claimed.claims, claimed.key_id, self.trust, now=self.now, proven_at=proven_at)
+        return checks.check_issuer(claimed.claims, claimed.key_id, self.trust, now=self.now, proven_at=proven_at)
 
     def _check_status(self, statement: Statement | None) -> None:
         """A false list is invalid even if the statement itself could not be proved."""

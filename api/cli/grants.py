@@ -13,9 +13,9 @@ from api.granting import find_material, open_grant, pass_on, withdraw
 from api.names import organisation
 from api.parties import delegate_signer, listed, location_of, organisation_delegate, party_delegate
 from api.workspace import Workspace
-from materials.grant_issue import GrantTerms
-from materials.grant_terms import GrantDetail, GrantPurpose, Location
-from materials.grants import Delegate, GrantChain, GrantLink
+from materials.grants.issue import GrantTerms
+from materials.grants.links import Delegate, GrantChain, GrantLink
+from materials.grants.terms import GrantDetail, GrantPurpose, Location
 from materials.ids import check_material_id
 from signing import JsonValue
 

@@ -25,7 +25,7 @@ from api.registering import change_material_status, erase_material, register_mat
 from materials.catalogue import MaterialType
 from materials.events import EventCode
 from materials.ids import check_material_id
-from materials.submission import SubmittedFile
+from materials.registry.submission import SubmittedFile
 from signing import JsonValue
 
 _DIGITS = re.compile("[0-9]{1,20}")

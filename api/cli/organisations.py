@@ -11,7 +11,7 @@ from api.cli.output import console, print_json
 from api.organisations import KEPT_ROLES, Organisation, add_organisation
 from api.trust_lists import current_trust, renew_trust
 from materials.catalogue import Catalogue
-from materials.trust import Level, Purpose, Role
+from materials.trust.model import Level, Purpose, Role
 from signing import PublicKey, parse_json
 
 _org = typer.Typer(help="信任列表中的机构 · organisations of the trust list", no_args_is_help=True)

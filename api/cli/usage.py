@@ -13,13 +13,13 @@ from api.grant_files import read_grant_file
 from api.granting import owner_of, read_file, retrieve, usage_records
 from api.names import organisation
 from api.parties import delegate_signer, listed, location_of
-from materials.decision import acting_organisation
-from materials.grant_terms import GrantPurpose
+from materials.grants.decision import acting_organisation
+from materials.grants.requests import RetrievalRequest
+from materials.grants.retrieve import Retrieval
+from materials.grants.terms import GrantPurpose
+from materials.grants.usage import parse_usage
+from materials.grants.usage_record import UsageRecord, record_to_json
 from materials.ids import check_material_id
-from materials.requests import RetrievalRequest
-from materials.retrieve import Retrieval
-from materials.usage import parse_usage
-from materials.usage_record import UsageRecord, record_to_json
 from signing import JsonValue
 
 

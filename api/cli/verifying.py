@@ -11,7 +11,7 @@ from api.cli.output import console, exit_code_of_report, print_json, print_repor
 from materials.bundle import MAX_BUNDLE_BYTES
 from materials.catalogue import load_catalogue
 from materials.report import Facet
-from materials.trust_list import MAX_TRUST_FILE_BYTES
+from materials.trust.lists import MAX_TRUST_FILE_BYTES
 from materials.verification import verify_bundle
 from signing import digest_stream
 

@@ -15,7 +15,7 @@ from api.setup import NewWorkspace, create_workspace
 from api.trust_lists import export_trust
 from api.workspace import Workspace
 from materials.catalogue import load_catalogue
-from materials.trust import Level
+from materials.trust.model import Level
 
 SAMPLE_USCC: Final = "11310110MB9F000199"
 _trust = typer.Typer(help="信任文件 · the trust file", no_args_is_help=True)

@@ -9,7 +9,7 @@ from api.organisations import Organisation
 from materials.catalogue import Catalogue
 from materials.identifiers import build_licence_id
 from materials.ids import MaterialId
-from materials.trust import Purpose
+from materials.trust.model import Purpose
 from signing import JsonValue, UnavailableError
 
 ORIGIN: Final = "ematerials.example/yangpu"

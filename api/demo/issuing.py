@@ -12,7 +12,7 @@ from api.registering import register_material
 from api.trust_lists import export_trust
 from api.workspace import Workspace
 from materials.ids import EntityId
-from materials.submission import SubmittedFile
+from materials.registry.submission import SubmittedFile
 
 _SERIALS = 10_000_000
 

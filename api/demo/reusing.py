@@ -13,13 +13,13 @@ from api.names import organisation
 from api.organisations import add_organisation
 from api.parties import listed, location_of, organisation_delegate, party_delegate, party_key
 from api.workspace import Workspace
-from materials.grant_errors import GrantRefusedError
-from materials.grant_issue import GrantTerms
-from materials.grant_terms import GrantDetail, GrantPurpose
-from materials.grants import GrantChain
-from materials.requests import RetrievalRequest
-from materials.retrieve import Retrieval
-from materials.usage import parse_usage
+from materials.grants.errors import GrantRefusedError
+from materials.grants.issue import GrantTerms
+from materials.grants.links import GrantChain
+from materials.grants.requests import RetrievalRequest
+from materials.grants.retrieve import Retrieval
+from materials.grants.terms import GrantDetail, GrantPurpose
+from materials.grants.usage import parse_usage
 
 _DAY = 86400
 

@@ -15,10 +15,10 @@ from api.workspace import Workspace
 from materials.bundle import Bundle, format_bundle, parse_bundle
 from materials.catalogue import Catalogue
 from materials.events import EventCode
+from materials.registry.submission import SubmittedFile
 from materials.report import Verdict, VerificationReport
 from materials.statement import issue_statement, parse_statement, verify_statement
-from materials.submission import SubmittedFile
-from materials.trust_list import parse_trust_file, parse_trust_list
+from materials.trust.lists import parse_trust_file, parse_trust_list
 from materials.verification import verify_bundle
 from signing import Es256Signer, digest_bytes
 

@@ -24,12 +24,12 @@ from api.http.nonces import use_nonce
 from api.http.signatures import NotAuthenticatedError, ReceivedRequest, VerifiedRequest, verify_request
 from api.trust_lists import current_trust, renew_trust
 from api.workspace import Workspace
-from materials.grant_verify import authenticate_chain, listed_entity
-from materials.grants import GrantLink, LinkId, parse_chain, parse_link
+from materials.grants.links import GrantLink, LinkId, parse_chain, parse_link
+from materials.grants.verify import authenticate_chain, listed_entity
 from materials.ids import EntityId
 from materials.store.grants import SqlGrantStore
-from materials.trust import Entity, KeyStanding, check_key
-from materials.trust_list import VerifiedTrustList
+from materials.trust.lists import VerifiedTrustList
+from materials.trust.model import Entity, KeyStanding, check_key
 from signing import JsonValue, KeyId, PublicKey, RefusedError, VerificationError, json_str, json_strs, parse_json
 
 MAX_JSON_BYTES = 1 << 20

@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.http.auth import MAX_JSON_BYTES
 from api.http.signatures import ReceivedFields, ReceivedRequest
-from materials.submission import SubmittedFile
+from materials.registry.submission import SubmittedFile
 from signing import JsonValue, MalformedError, parse_json
 
 JSON_TYPE: Final = "application/json"

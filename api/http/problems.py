@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import clock
 from api.http.signatures import TAG, NotAuthenticatedError
-from materials.grant_errors import GrantRefusedError
+from materials.grants.errors import GrantRefusedError
 from signing import LedgerError, MalformedError, RefusedError, UnavailableError
 
 PROBLEM_TYPE: Final = "application/problem+json"

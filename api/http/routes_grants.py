@@ -12,12 +12,12 @@ from api.http.deps import ChainCaller, HolderCaller, Home, LinkCaller, Organisat
 from api.http.models import StatusPlace
 from api.http.openapi import ERRORS, json_body, signed
 from api.http.signatures import IDEMPOTENCY_HEADER, ReceivedRequest
-from materials.grant_issue import GrantTerms
-from materials.grant_terms import GrantPurpose, read_details
-from materials.grants import LinkId, parse_chain
+from materials.grants.issue import GrantTerms
+from materials.grants.links import LinkId, parse_chain
+from materials.grants.requests import parse_request
+from materials.grants.retrieve import Retrieval
+from materials.grants.terms import GrantPurpose, read_details
 from materials.ids import EntityId, check_material_id
-from materials.requests import parse_request
-from materials.retrieve import Retrieval
 from signing import MalformedError, PublicKey
 
 router = APIRouter(prefix="/v1", tags=["grants"], responses=ERRORS)

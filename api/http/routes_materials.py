@@ -19,10 +19,10 @@ from api.workspace import Workspace
 from materials.claims import StatusRef
 from materials.events import EventCode, parse_event
 from materials.ids import EntityId, MaterialId, check_material_id
-from materials.records import EventRecord
+from materials.registry.records import EventRecord
+from materials.registry.submission import Registered, SignedSubmission
 from materials.statement import parse_statement
-from materials.submission import Registered, SignedSubmission
-from materials.trust import Role
+from materials.trust.model import Role
 from signing import MalformedError, RefusedError
 
 BUNDLE_TYPE: Final = "application/vnd.ematerials.bundle+json"

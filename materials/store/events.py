@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, Row, select
 
 from materials.ids import MaterialId
-from materials.records import EventRecord
+from materials.registry.records import EventRecord
 from materials.store.insert import insert_unless_taken
 from materials.store.tables import material_event
 from signing import UnavailableError

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
-from materials.grant_ports import StoredLink, StoredUsage, UsageHead
+from materials.grants.ports import StoredLink, StoredUsage, UsageHead
 from materials.ids import EntityId
 from materials.store.grant_tables import grant_link, usage_head, usage_record
 from materials.store.grants import read_link

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, update
 
-from materials.grant_errors import GrantRefusedError
-from materials.grant_ports import LinkHold, StoredLink
-from materials.grants import GrantChain, GrantLink, LinkId
+from materials.grants.errors import GrantRefusedError
+from materials.grants.links import GrantChain, GrantLink, LinkId
+from materials.grants.ports import LinkHold, StoredLink
 from materials.ids import EntityId
 from materials.store.grant_tables import grant_link
 from materials.store.insert import insert_unless_taken

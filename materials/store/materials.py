@@ -4,7 +4,7 @@ from sqlalchemy import Connection, Row, Select, delete, select, update
 
 from materials.claims import StatusRef
 from materials.ids import EntityId, MaterialId
-from materials.records import LicenceHash, MaterialClaim, MaterialRecord, MaterialState
+from materials.registry.records import LicenceHash, MaterialClaim, MaterialRecord, MaterialState
 from materials.store.insert import insert_unless_taken
 from materials.store.tables import material_licence, material_registration
 from signing import RefusedError, VerificationError

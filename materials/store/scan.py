@@ -1,4 +1,4 @@
-"""Reads whole tables for the check of everything (``materials.fsck``), a page at a time, in a fixed order."""
+"""Reads whole tables for the check of everything (``materials.registry.fsck``), a page at a time, in a fixed order."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, Select, select
 
 from materials.claims import StatusRef
 from materials.ids import MaterialId
-from materials.records import EventRecord, MaterialRecord, MaterialState, PublishedList, StatusEntry
+from materials.registry.records import EventRecord, MaterialRecord, MaterialState, PublishedList, StatusEntry
 from materials.store.events import read_event
 from materials.store.materials import read_record, select_records
 from materials.store.status import read_status_value

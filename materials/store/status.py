@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select, update
 
 from materials.claims import StatusRef
 from materials.ids import RandomBytes
-from materials.records import StatusEntry
+from materials.registry.records import StatusEntry
 from materials.status import LIST_ENTRIES, StatusValue
 from materials.store.insert import insert_unless_taken
 from materials.store.tables import material_status_entry

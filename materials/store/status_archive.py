@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, Row, select
 
-from materials.records import PublishedList
+from materials.registry.records import PublishedList
 from materials.store.insert import insert_unless_taken
 from materials.store.tables import material_status_list
 from signing import UnavailableError

@@ -2,11 +2,11 @@
 
 from sqlalchemy import Connection, and_, insert, select, update
 
-from materials.grant_ports import AnswerKey, KeptAnswer, UsageHead
+from materials.grants.ports import AnswerKey, KeptAnswer, UsageHead
+from materials.grants.usage import VerifiedUsage
 from materials.ids import EntityId
 from materials.store.grant_tables import usage_answer, usage_head, usage_record
 from materials.store.insert import insert_unless_taken
-from materials.usage import VerifiedUsage
 
 
 class SqlUsageStore:

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, insert, select, update
 
 from materials.ids import MaterialId
-from materials.records import VaultObject
+from materials.registry.records import VaultObject
 from materials.store.tables import material_vault_object
 
 _rows = material_vault_object.c

@@ -1,4 +1,4 @@
-"""What ``materials.grant_ports`` promises, asked of the SQL stores. A new implementation subclasses the suites."""
+"""What ``materials.grants.ports`` promises, asked of the SQL stores. A new implementation subclasses the suites."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 import pytest
 from sqlalchemy import Engine
 
-from materials.grant_errors import GrantRefusedError
-from materials.grant_ports import AnswerKey, AnswerStore, GrantStore, KeptAnswer, UsageHead, UsageStore, UseCounter
-from materials.grants import GrantChain, LinkId, parse_chain
+from materials.grants.errors import GrantRefusedError
+from materials.grants.links import GrantChain, LinkId, parse_chain
+from materials.grants.ports import AnswerKey, AnswerStore, GrantStore, KeptAnswer, UsageHead, UsageStore, UseCounter
+from materials.grants.usage import VerifiedUsage, issue_usage, parse_usage, verify_usage
+from materials.grants.usage_record import UsageRecord, UsageResult, UsageUser
 from materials.ids import EntityId, new_id
 from materials.store.grants import SqlGrantStore, SqlUseCounter
 from materials.store.metadata import metadata
 from materials.store.usage import SqlAnswerStore, SqlUsageStore
-from materials.usage import VerifiedUsage, issue_usage, parse_usage, verify_usage
-from materials.usage_record import UsageRecord, UsageResult, UsageUser
 from signing import KeyId, UnavailableError
 from tests.support import grants_world as w
 from tests.support.together import run_together

@@ -1,4 +1,4 @@
-"""What ``materials.ports`` promises, asked of the SQL stores. A new implementation subclasses the suites."""
+"""What ``materials.registry.ports`` promises, asked of the SQL stores. A new implementation subclasses the suites."""
 
 import os
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Engine
 
 from materials.claims import StatusRef
 from materials.ids import EntityId, EventId, MaterialId, new_material_id
-from materials.ports import EventStore, MaterialStore, StatusArchive, StatusStore, VaultKeys
-from materials.records import (
+from materials.registry.ports import EventStore, MaterialStore, StatusArchive, StatusStore, VaultKeys
+from materials.registry.records import (
     EventRecord,
     IdentityHash,
     LicenceHash,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Table, delete, select, update
 
-from materials.fsck import StoreFinding
-from materials.fsck_grants import check_grants
+from materials.grants.fsck import check_grants
+from materials.registry.fsck import StoreFinding
 from materials.store.grant_scan import SqlGrantScan
 from materials.store.grant_tables import grant_link, usage_head, usage_record
 from tests.support import grants_world as w

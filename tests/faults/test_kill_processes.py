@@ -22,10 +22,10 @@ from api.registering import change_material_status
 from api.workspace import Workspace
 from ledger import read_checkpoint
 from materials.events import EventCode
+from materials.grants.usage import parse_usage
 from materials.ids import MaterialId
 from materials.status import StatusValue
 from materials.store.scan import SqlMaterialScan
-from materials.usage import parse_usage
 from tests.support.kill_worker import ACTIVITIES, do_retrieve, register_number
 from tests.support.ledger_postgres import fresh_database
 from tests.support.workspace_world import Story, tell_story

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 import materials.store.tables as tables
-from materials.ports import HomePorts
-from materials.register import register
-from materials.submission import Registered
+from materials.registry.ports import HomePorts
+from materials.registry.register import register
+from materials.registry.submission import Registered
 from tests.support.materials_home import NOW, PDF, HomeKit, fields, submission
 
 
@@ -152,8 +152,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from ledger.database import open_engine
-from materials.ports import HomePorts
-from materials.register import register
+from materials.registry.ports import HomePorts
+from materials.registry.register import register
 from tests.support.materials_home import NOW, HomeKit, submission
 from signing import Ed25519Signer
 

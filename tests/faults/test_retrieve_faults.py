@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine
 
-from materials.grant_home import GrantPorts, withdraw_grant
-from materials.grants import GrantChain
-from materials.retrieve import Refused, Released, retrieve_under_grant
+from materials.grants.home import GrantPorts, withdraw_grant
+from materials.grants.links import GrantChain
+from materials.grants.retrieve import Refused, Released, retrieve_under_grant
 from tests.support import grants_world as w
 from tests.support.retrieval_desk import Desk
 from tests.support.together import run_together

@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, update
 
 import materials.store.tables as tables
-from materials.erase import erase
 from materials.events import EventCode
-from materials.fsck import StoreFinding, check_materials
-from materials.fsck_status import check_status_lists
-from materials.publish import publish_status_list
-from materials.register import register
-from materials.revoke import StatusChange, change_status
+from materials.registry.erase import erase
+from materials.registry.fsck import StoreFinding, check_materials
+from materials.registry.fsck_status import check_status_lists
+from materials.registry.publish import publish_status_list
+from materials.registry.register import register
+from materials.registry.revoke import StatusChange, change_status
 from materials.store.scan import SqlMaterialScan
 from tests.support.materials_home import NOW, STATUS_URI, HomeKit, fields, submission
 

@@ -11,11 +11,11 @@ from api.workspace import Workspace
 from ledger import format_receipt, leaf_hash
 from materials.bundle import Bundle, LoggedToken, UseEvidence, format_bundle, parse_bundle
 from materials.commitment import commit_to, format_commitment
+from materials.grants.usage import COMMITMENT_KIND
 from materials.report import Facet, Verdict, VerificationReport
 from materials.statement import issue_statement, parse_statement, verify_statement
-from materials.trust import KeyRevocation
-from materials.trust_list import TrustFile, format_trust_file, issue_trust_list, parse_trust_file, parse_trust_list
-from materials.usage import COMMITMENT_KIND
+from materials.trust.lists import TrustFile, format_trust_file, issue_trust_list, parse_trust_file, parse_trust_list
+from materials.trust.model import KeyRevocation
 from materials.verification import verify_bundle
 from signing import JsonValue, MalformedError, Signer, dump_json
 from tests.support.workspace_world import Story, tell_story

@@ -6,13 +6,13 @@ from typing import Any
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
-from materials.decision import check_link, decide
-from materials.grant_errors import GrantRefusedError
-from materials.grant_narrowing import check_narrows
-from materials.grant_terms import GrantDetail, GrantPurpose, Location
-from materials.grant_verify import verify_chain
-from materials.grants import GrantChain, GrantLink, parse_chain, parse_link
-from materials.requests import RetrievalRequest
+from materials.grants.decision import check_link, decide
+from materials.grants.errors import GrantRefusedError
+from materials.grants.links import GrantChain, GrantLink, parse_chain, parse_link
+from materials.grants.narrowing import check_narrows
+from materials.grants.requests import RetrievalRequest
+from materials.grants.terms import GrantDetail, GrantPurpose, Location
+from materials.grants.verify import verify_chain
 from signing import LedgerError, MalformedError, b64url_encode
 from tests.support import grants_world as w
 

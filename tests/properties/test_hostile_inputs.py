@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from api.grant_files import parse_grant_file
 from materials.report import Facet, Verdict, VerificationReport
-from materials.trust_list import parse_trust_file
+from materials.trust.lists import parse_trust_file
 from materials.verification import verify_bundle
 from signing import JsonValue, MalformedError, VerificationError, b64url_encode, dump_json
 from tests.support.workspace_world import Story, run_cli

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from materials.catalogue import check_fields
-from materials.disclosure import make_disclosure
 from materials.files import FileRecord
 from materials.identifiers import build_licence_id, check_uscc, parse_licence_id
-from materials.reveal import reveal
+from materials.sdjwt.disclosure import make_disclosure
+from materials.sdjwt.reveal import reveal
 from materials.statement import parse_statement, select_statement, verify_statement
 from materials.status import LIST_ENTRIES, StatusValue, pack_statuses
 from signing import LedgerError, MalformedError, parse_jws

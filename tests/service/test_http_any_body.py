@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from api import clock
 from api.client import new_idempotency_key
 from api.http.signatures import sign_request
+from materials.grants.requests import request_to_json
 from materials.ids import new_material_id
-from materials.requests import request_to_json
 from signing import Ed25519Signer
 from tests.support.http_world import DEPARTMENT, ISSUER, World, grant_members, new_fields, request_for
 

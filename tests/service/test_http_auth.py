@@ -12,7 +12,7 @@ from api.http.app import create_app
 from api.http.signatures import sign_request
 from api.organisations import find_organisation
 from materials.ids import EntityId, new_material_id
-from materials.trust import Entity, KeyRevocation
+from materials.trust.model import Entity, KeyRevocation
 from signing import Ed25519Signer, Signer
 from tests.support.http_world import (
     DEPARTMENT,

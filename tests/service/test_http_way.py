@@ -6,14 +6,14 @@ from api import clock
 from api.client import LedgerClient, ProblemError, new_idempotency_key
 from materials.catalogue import load_catalogue
 from materials.claims import StatusRef
-from materials.grant_issue import GrantTerms, delegate_grant
-from materials.grant_terms import GrantDetail
-from materials.grants import Delegate, GrantChain, parse_chain
+from materials.grants.issue import GrantTerms, delegate_grant
+from materials.grants.links import Delegate, GrantChain, parse_chain
+from materials.grants.terms import GrantDetail
+from materials.grants.usage import parse_usage, verify_usage, verify_usage_chain
 from materials.ids import EntityId, MaterialId, holder_id
 from materials.report import Facet, Verdict, VerificationReport
 from materials.status import StatusValue, parse_status_list, verify_status_list
-from materials.trust_list import parse_trust_file, parse_trust_list
-from materials.usage import parse_usage, verify_usage, verify_usage_chain
+from materials.trust.lists import parse_trust_file, parse_trust_list
 from materials.verification import verify_bundle
 from signing import Ed25519Signer, Es256Signer, FileDigests, Signer, digest_bytes
 from tests.support.http_world import (

@@ -20,9 +20,9 @@ from api.demo.cast import GRANTED, LICENCE, REPORT, example_fields
 from api.registering import change_material_status, register_material
 from api.workspace import Workspace
 from materials.events import EventCode
-from materials.grant_errors import GrantRefusedError
+from materials.grants.errors import GrantRefusedError
 from materials.identifiers import build_licence_id
-from materials.submission import SubmittedFile
+from materials.registry.submission import SubmittedFile
 from materials.verification import verify_bundle
 from signing import LedgerError
 from tests.support.command_line import ematerials

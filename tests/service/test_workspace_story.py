@@ -23,8 +23,8 @@ from api.workspace import Workspace
 from materials.bundle import parse_bundle
 from materials.catalogue import load_catalogue
 from materials.events import EventCode, parse_event
+from materials.registry.submission import SubmittedFile
 from materials.report import Facet, Verdict, VerificationReport
-from materials.submission import SubmittedFile
 from materials.verification import verify_bundle
 from signing import RefusedError
 

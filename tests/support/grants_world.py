@@ -7,15 +7,15 @@ from itertools import count
 from typing import Any
 
 from materials.claims import StatusRef
-from materials.grant_issue import GrantTerms, delegate_grant, issue_root, new_grant_id
-from materials.grant_terms import GrantDetail, GrantPurpose, Location
-from materials.grants import Delegate, GrantChain, GrantLink
+from materials.grants.issue import GrantTerms, delegate_grant, issue_root, new_grant_id
+from materials.grants.links import Delegate, GrantChain, GrantLink
+from materials.grants.requests import RetrievalRequest
+from materials.grants.terms import GrantDetail, GrantPurpose, Location
 from materials.identifiers import check_uscc
 from materials.ids import EntityId, MaterialId, holder_id, new_material_id, organisation_id
-from materials.requests import RetrievalRequest
 from materials.status import StatusValue
-from materials.trust import Entity, Purpose, Role, TrustKey, TrustList
-from materials.trust_list import VerifiedTrustList, issue_trust_list, verify_trust_list
+from materials.trust.lists import VerifiedTrustList, issue_trust_list, verify_trust_list
+from materials.trust.model import Entity, Purpose, Role, TrustKey, TrustList
 from signing import Ed25519Signer, Es256Signer, LedgerError, Signer, b64url_decode, b64url_encode, sign_jws
 
 NOW = 1_800_000_000

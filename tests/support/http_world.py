@@ -18,11 +18,11 @@ from api.organisations import Organisation, add_organisation
 from api.setup import NewWorkspace, create_workspace
 from api.trust_lists import change_trust
 from api.workspace import Workspace
-from materials.grant_terms import GrantDetail, GrantPurpose, Location
+from materials.grants.requests import RetrievalRequest
+from materials.grants.terms import GrantDetail, GrantPurpose, Location
 from materials.identifiers import build_licence_id
 from materials.ids import EntityId, MaterialId, organisation_id
-from materials.requests import RetrievalRequest
-from materials.trust import Entity, Purpose, TrustKey, TrustList
+from materials.trust.model import Entity, Purpose, TrustKey, TrustList
 from signing import Ed25519Signer, Signer
 from tests.support.grants_world import _uscc as uscc
 

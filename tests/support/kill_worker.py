@@ -17,9 +17,9 @@ from api.granting import retrieve
 from api.registering import change_material_status, register_material
 from api.workspace import Workspace
 from materials.events import EventCode
+from materials.grants.retrieve import Retrieval
 from materials.identifiers import build_licence_id
-from materials.retrieve import Retrieval
-from materials.submission import Registered, SubmittedFile
+from materials.registry.submission import Registered, SubmittedFile
 from tests.support.workspace_world import request_of
 
 ACTIVITIES = ("register", "retrieve", "anchor", "revoke")

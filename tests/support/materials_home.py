@@ -13,12 +13,13 @@ from sqlalchemy import Connection, Engine
 from ledger.store import SqlLog
 from ledger.tables import metadata as ledger_metadata
 from materials.catalogue import Catalogue, load_catalogue
-from materials.home import Home
 from materials.identifiers import build_licence_id
 from materials.ids import EntityId, MaterialId, organisation_id
-from materials.policy import format_policy, make_policy
-from materials.ports import Appended, HomePorts
-from materials.publish import ListTerms
+from materials.registry.home import Home
+from materials.registry.policy import format_policy, make_policy
+from materials.registry.ports import Appended, HomePorts
+from materials.registry.publish import ListTerms
+from materials.registry.submission import IssuerKeys, Submission, SubmittedFile
 from materials.status import LIST_ENTRIES
 from materials.store.events import SqlEventStore
 from materials.store.materials import SqlMaterialStore
@@ -26,9 +27,8 @@ from materials.store.metadata import metadata
 from materials.store.status import SqlStatusStore
 from materials.store.status_archive import SqlStatusArchive
 from materials.store.vault_keys import SqlVaultKeys
-from materials.submission import IssuerKeys, Submission, SubmittedFile
-from materials.trust import Entity, Role, TrustKey, TrustList
-from materials.trust_list import issue_trust_list, verify_trust_list
+from materials.trust.lists import issue_trust_list, verify_trust_list
+from materials.trust.model import Entity, Role, TrustKey, TrustList
 from materials.vault import FileVault
 from signing import Ed25519Signer, KeyId, PublicKey, Signer
 

@@ -13,10 +13,10 @@ import pytest
 from materials.catalogue import Catalogue, MaterialType, load_catalogue
 from materials.files import FileRecord
 from materials.ids import new_material_id, organisation_id
-from materials.policy import RegistrationPolicy, make_policy
+from materials.registry.policy import RegistrationPolicy, make_policy
 from materials.statement import IssuedStatement, StatementClaims, StatusRef, issue_statement
-from materials.trust import Entity, Purpose, TrustedLog, TrustKey, TrustList
-from materials.trust_list import VerifiedTrustList, issue_trust_list, verify_trust_list
+from materials.trust.lists import VerifiedTrustList, issue_trust_list, verify_trust_list
+from materials.trust.model import Entity, Purpose, TrustedLog, TrustKey, TrustList
 from signing import Ed25519Signer, Es256Signer, LedgerError, NoteKey, digest_bytes
 
 NOW = 1_780_000_000

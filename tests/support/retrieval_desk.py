@@ -12,18 +12,18 @@ from sqlalchemy import Connection, Engine, select
 
 from ledger.tables import entries
 from materials.claims import StatusRef
-from materials.grant_home import GrantHome, GrantPorts
-from materials.grant_issue import delegate_grant, issue_root, new_grant_id
-from materials.grant_terms import GrantDetail
-from materials.grants import GrantChain, GrantLink, LinkId, parse_chain
-from materials.register import register
-from materials.requests import RetrievalRequest
-from materials.retrieve import Refused, Released, Retrieval, retrieve_under_grant
+from materials.grants.home import GrantHome, GrantPorts
+from materials.grants.issue import delegate_grant, issue_root, new_grant_id
+from materials.grants.links import GrantChain, GrantLink, LinkId, parse_chain
+from materials.grants.requests import RetrievalRequest
+from materials.grants.retrieve import Refused, Released, Retrieval, retrieve_under_grant
+from materials.grants.terms import GrantDetail
+from materials.grants.usage import VerifiedUsage, parse_usage, verify_usage, verify_usage_chain
+from materials.grants.usage_record import UsageRecord
+from materials.registry.register import register
 from materials.store.grants import SqlGrantStore, SqlUseCounter
 from materials.store.usage import SqlAnswerStore, SqlUsageStore
-from materials.trust import Entity
-from materials.usage import VerifiedUsage, parse_usage, verify_usage, verify_usage_chain
-from materials.usage_record import UsageRecord
+from materials.trust.model import Entity
 from signing import Signer
 from tests.support import grants_world as w
 from tests.support.materials_home import ISSUER, HomeKit, submission

@@ -35,15 +35,15 @@ from api.trust_lists import export_trust
 from api.workspace import Workspace
 from materials.catalogue import Catalogue, load_catalogue
 from materials.events import EventCode
-from materials.grant_errors import GrantRefusedError
-from materials.grant_issue import GrantTerms
-from materials.grant_terms import GrantDetail, GrantPurpose
-from materials.grants import GrantChain
+from materials.grants.errors import GrantRefusedError
+from materials.grants.issue import GrantTerms
+from materials.grants.links import GrantChain
+from materials.grants.requests import RetrievalRequest
+from materials.grants.retrieve import Retrieval
+from materials.grants.terms import GrantDetail, GrantPurpose
 from materials.identifiers import build_licence_id
 from materials.ids import MaterialId
-from materials.requests import RetrievalRequest
-from materials.retrieve import Retrieval
-from materials.submission import SubmittedFile
+from materials.registry.submission import SubmittedFile
 from signing import JsonValue
 from signing.keyfile import open_secret, seal_secret
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from anchors.contract import RevertName
-from materials import decision
+from materials.grants import decision
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGE = (_ROOT / "docs" / "codes.md").read_text(encoding="utf-8")
@@ -71,14 +71,14 @@ def _keys(module: str, name: str) -> set[str]:
 
 def _composed() -> set[str]:
     """Codes that the source puts together from a family and a word."""
-    rules = _keys("grant_verify.py", "rules") | _keys("grant_narrowing.py", "rules") | set(decision._RULES)
+    rules = _keys("grants/verify.py", "rules") | _keys("grants/narrowing.py", "rules") | set(decision._RULES)
     rules |= _OF_KEYS | _OF_TIMES
     for path in _sources():
         rules |= _first_arguments(path, "GrantRefusedError")
-    registration = _first_arguments(_ROOT / "materials" / "registration.py", "_refuse")
+    registration = _first_arguments(_ROOT / "materials" / "registry" / "rules.py", "_refuse")
     return (
         {f"grant.{rule}" for rule in rules}
-        | {f"grant.record-{what}" for what in _keys("use_evidence.py", "agree")}
+        | {f"grant.record-{what}" for what in _keys("evidence/use.py", "agree")}
         | {f"registration.{rule}" for rule in registration}
         | {f"contract.{name.name.lower().replace('_', '-')}" for name in RevertName}
     )

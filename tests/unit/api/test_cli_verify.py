@@ -62,7 +62,7 @@ def test_at_another_time(story: Story, folder: Path) -> None:
         return ran.code, {name for name, facet in ran.json["facets"].items() if facet["verdict"] not in fine}
 
     assert at(str(story.now)) == (0, set())
-    assert at(str(story.now - DAY)) == (1, {"validity"})
+    assert at(str(story.now - DAY)) == (1, {"validity", "status"})
     assert at("1970-01-01")[0] == 1
     code, facets = at(str(story.now + 8 * DAY))
     assert code == 2

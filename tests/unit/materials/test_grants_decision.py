@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from materials.claims import StatusRef
-from materials.decision import Decision, decide
-from materials.grant_errors import GrantRefusedError
-from materials.grant_issue import issue_root, new_grant_id
-from materials.grant_verify import verify_chain
-from materials.grants import Delegate, GrantChain, parse_chain
-from materials.requests import RetrievalRequest
+from materials.grants.decision import Decision, decide
+from materials.grants.errors import GrantRefusedError
+from materials.grants.issue import issue_root, new_grant_id
+from materials.grants.links import Delegate, GrantChain, parse_chain
+from materials.grants.requests import RetrievalRequest
+from materials.grants.verify import verify_chain
 from materials.status import StatusValue
-from materials.trust import KeyRevocation, Purpose
-from materials.trust_list import VerifiedTrustList
+from materials.trust.lists import VerifiedTrustList
+from materials.trust.model import KeyRevocation, Purpose
 from signing import Ed25519Signer, UnavailableError
 from tests.support import grants_world as w
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from materials.grant_errors import GrantRefusedError
-from materials.grant_narrowing import check_narrows
-from materials.grant_terms import Location
-from materials.grant_verify import verify_chain
-from materials.grants import MAX_LINK_BYTES, GrantChain, parse_chain, parse_link
-from materials.trust import KeyRevocation
+from materials.grants.errors import GrantRefusedError
+from materials.grants.links import MAX_LINK_BYTES, GrantChain, parse_chain, parse_link
+from materials.grants.narrowing import check_narrows
+from materials.grants.terms import Location
+from materials.grants.verify import verify_chain
+from materials.trust.model import KeyRevocation
 from signing import Ed25519Signer, LedgerError, MalformedError, b64url_encode, sign_jws
 from tests.support import grants_world as w
 

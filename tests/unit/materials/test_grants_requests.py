@@ -5,8 +5,14 @@ from typing import Any
 
 import pytest
 
+from materials.grants.requests import (
+    REQUEST_VERSION,
+    check_idempotency_key,
+    parse_request,
+    request_digest,
+    request_to_json,
+)
 from materials.ids import MaterialId
-from materials.requests import REQUEST_VERSION, check_idempotency_key, parse_request, request_digest, request_to_json
 from signing import JsonValue, MalformedError
 from tests.support import grants_world as w
 

@@ -6,10 +6,17 @@ from typing import Any
 
 import pytest
 
-from materials.grants import LinkId
+from materials.grants.links import LinkId
+from materials.grants.usage import (
+    MAX_USAGE_BYTES,
+    VerifiedUsage,
+    issue_usage,
+    parse_usage,
+    verify_usage,
+    verify_usage_chain,
+)
+from materials.grants.usage_record import UsageRecord, UsageResult, UsageUser, UseCount
 from materials.ids import new_id
-from materials.usage import MAX_USAGE_BYTES, VerifiedUsage, issue_usage, parse_usage, verify_usage, verify_usage_chain
-from materials.usage_record import UsageRecord, UsageResult, UsageUser, UseCount
 from signing import LedgerError, MalformedError, VerificationError, sign_jws
 from tests.support import grants_world as w
 

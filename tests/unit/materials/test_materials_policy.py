@@ -6,7 +6,7 @@ import pytest
 
 from materials.catalogue import schema_digest
 from materials.commitment import Commitment, commit_to, format_commitment, parse_commitment
-from materials.policy import RULES, format_policy, parse_policy
+from materials.registry.policy import RULES, format_policy, parse_policy
 from signing import MalformedError, dump_json, parse_json, sha256
 from tests.support.materials_world import LICENCE, LIST_KEY, NOW, ORIGIN, policy, refuses
 

@@ -8,9 +8,9 @@ import pytest
 from materials.catalogue import Catalogue
 from materials.identifiers import build_licence_id
 from materials.ids import organisation_id
-from materials.registration import Registration, decide_registration
+from materials.registry.rules import Registration, decide_registration
 from materials.statement import StatusRef, parse_statement, select_statement, verify_statement
-from materials.trust import KeyRevocation
+from materials.trust.model import KeyRevocation
 from signing import RefusedError
 from tests.support.materials_world import (
     CATALOGUE,

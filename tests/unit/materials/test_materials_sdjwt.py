@@ -9,9 +9,9 @@ import pytest
 from joserfc import jws as joserfc_jws
 from joserfc.jwk import ECKey, OKPKey
 
-from materials.disclosure import Disclosure, make_disclosure, parse_disclosure
-from materials.reveal import NEVER_DISCLOSABLE, reveal
-from materials.sdjwt import issue_sd_jwt, parse_sd_jwt, select, verify_sd_jwt
+from materials.sdjwt.core import issue_sd_jwt, parse_sd_jwt, select, verify_sd_jwt
+from materials.sdjwt.disclosure import Disclosure, make_disclosure, parse_disclosure
+from materials.sdjwt.reveal import NEVER_DISCLOSABLE, reveal
 from signing import (
     Es256Signer,
     MalformedError,

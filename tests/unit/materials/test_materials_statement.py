@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from materials.catalogue import Catalogue
-from materials.disclosure import make_disclosure, parse_disclosure
 from materials.files import FileRecord
 from materials.ids import new_material_id
+from materials.sdjwt.disclosure import make_disclosure, parse_disclosure
 from materials.statement import (
     MAX_STATEMENT_BYTES,
     StatusRef,

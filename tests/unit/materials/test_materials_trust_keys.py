@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from materials.trust import KeyRevocation, KeyStanding, TrustKey, check_key
+from materials.trust.model import KeyRevocation, KeyStanding, TrustKey, check_key
 from signing import VerificationError
 from tests.support.materials_world import (
     DAY,

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from materials.trust import KeyRevocation, TrustKey
-from materials.trust_json import read_trust_list, trust_list_to_json
-from materials.trust_list import (
+from materials.trust.json_form import read_trust_list, trust_list_to_json
+from materials.trust.lists import (
     TrustFile,
     check_trust_update,
     format_trust_file,
@@ -15,6 +14,7 @@ from materials.trust_list import (
     parse_trust_file,
     verify_trust_list,
 )
+from materials.trust.model import KeyRevocation, TrustKey
 from signing import MalformedError, UnavailableError, VerificationError, dump_json, parse_json, parse_jws, sign_jws
 from tests.support.materials_world import (
     DAY,

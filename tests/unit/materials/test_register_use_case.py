@@ -10,9 +10,10 @@ from sqlalchemy import Engine
 
 from materials.events import EventCode, MaterialEvent, issue_event
 from materials.ids import MaterialId, new_event_id, new_material_id
-from materials.ports import HomePorts
-from materials.records import MaterialState
-from materials.register import register, register_signed
+from materials.registry.ports import HomePorts
+from materials.registry.records import MaterialState
+from materials.registry.register import register, register_signed
+from materials.registry.submission import Registered, SignedSubmission, Submission, SubmittedFile
 from materials.statement import (
     FileRecord,
     StatementClaims,
@@ -21,7 +22,6 @@ from materials.statement import (
     parse_statement,
     verify_statement,
 )
-from materials.submission import Registered, SignedSubmission, Submission, SubmittedFile
 from signing import Ed25519Signer, LedgerError, MalformedError, RefusedError, Signer, VerificationError, digest_bytes
 from tests.support.materials_home import DAY, ISSUER, NOW, PDF, STATUS_URI, HomeKit, fields, submission
 

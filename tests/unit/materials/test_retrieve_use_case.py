@@ -9,13 +9,13 @@ from sqlalchemy import Engine
 
 from materials.commitment import commit_to, format_commitment
 from materials.events import EventCode
-from materials.grant_errors import GrantRefusedError
-from materials.grant_home import keep_grant, withdraw_grant
-from materials.grant_issue import issue_root, new_grant_id
-from materials.grants import GrantChain, parse_chain
-from materials.release import read_released_file
-from materials.retrieve import Refused, retrieve_under_grant
-from materials.revoke import StatusChange, change_status
+from materials.grants.errors import GrantRefusedError
+from materials.grants.home import keep_grant, withdraw_grant
+from materials.grants.issue import issue_root, new_grant_id
+from materials.grants.links import GrantChain, parse_chain
+from materials.grants.release import read_released_file
+from materials.grants.retrieve import Refused, retrieve_under_grant
+from materials.registry.revoke import StatusChange, change_status
 from materials.statement import parse_statement, verify_statement
 from materials.status import StatusValue
 from signing import Es256Signer, MalformedError, RefusedError, VerificationError

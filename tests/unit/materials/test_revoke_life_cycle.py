@@ -9,17 +9,17 @@ import pytest
 from sqlalchemy import Engine, update
 
 import materials.store.tables as tables
-from materials.erase import erase
 from materials.events import EventCode, MaterialEvent, issue_event
 from materials.files import FileRecord
 from materials.ids import MaterialId, new_event_id, new_material_id
-from materials.publish import publish_status_list
-from materials.records import EventRecord, MaterialRecord, MaterialState
-from materials.register import register, register_signed
-from materials.revoke import StatusChange, accept_event, change_status, current_status
+from materials.registry.erase import erase
+from materials.registry.publish import publish_status_list
+from materials.registry.records import EventRecord, MaterialRecord, MaterialState
+from materials.registry.register import register, register_signed
+from materials.registry.revoke import StatusChange, accept_event, change_status, current_status
+from materials.registry.submission import SignedSubmission
 from materials.statement import StatementClaims, issue_statement, join_statement, parse_statement, verify_statement
 from materials.status import StatusValue, parse_status_list, read_status, verify_status_list
-from materials.submission import SignedSubmission
 from signing import Ed25519Signer, LedgerError, RefusedError, UnavailableError, VerificationError, digest_bytes
 from tests.support.materials_home import ISSUER, NOW, PDF, STATUS_URI, HomeKit, fields, submission
 

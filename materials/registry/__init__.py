@@ -1,0 +1,1 @@
+"""What a home does with materials: admit, end, publish, erase, check. Use cases over ports."""

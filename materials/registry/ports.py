@@ -1,0 +1,189 @@
+"""What registration, life cycle, retrieval and checks ask of storage and of the log.
+
+Obligations of every port: it works inside the transaction of its caller and never commits. Nothing it did is durable
+or visible to others before that commit, and all of it is gone after a rollback. When a method raises, the caller rolls
+back and may run the whole unit of work again. "Not found" is None, never an error. A database that can't be reached
+raises what its driver raises: that is no answer about a material.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from materials.claims import StatusRef
+from materials.ids import EntityId, MaterialId, RandomBytes
+from materials.registry.records import (
+    EventRecord,
+    MaterialClaim,
+    MaterialRecord,
+    PublishedList,
+    StatusEntry,
+    VaultObject,
+)
+from materials.status import StatusValue
+from signing import FileDigests
+
+
+class MaterialStore(Protocol):
+    """Registered materials, one row each, never deleted."""
+
+    def claim(self, claim: MaterialClaim) -> MaterialRecord | None:
+        """Reserve identity, licence and succession; None if the claim is now ours, else the record that came first.
+
+        Of concurrent claims of one identity exactly one gets None; the others wait for its transaction to end and get
+        its record. Raises RefusedError: ``registration.identifier-taken`` (the licence has another holder),
+        ``registration.supersedes`` (the named predecessor is not one that this claim may succeed),
+        ``registration.id-taken`` (the jti was used before).
+        """
+
+    def complete(self, jti: MaterialId, *, status: StatusRef | None, log_index: int, jwt: str) -> MaterialRecord:
+        """Turn the claim made in this same transaction into a held record; RefusedError ``registration.unclaimed``."""
+
+    def find(self, jti: MaterialId) -> MaterialRecord | None:
+        """The record of ``jti``, erased ones included."""
+
+    def find_owned(self, owner: EntityId, *, vct: str | None = None) -> tuple[MaterialRecord, ...]:
+        """Held materials of one owner, in the order of registration; of one type if ``vct`` is given."""
+
+    def erase(self, jti: MaterialId) -> None:
+        """Set the state to erased and forget the keyed hashes. Repeatable; the identity may be registered anew."""
+
+
+class StatusStore(Protocol):
+    """The table behind the status lists: which place belongs to whom, and what it says."""
+
+    def allocate(self, uri: str, subject: str, random_bytes: RandomBytes) -> StatusRef:
+        """Give ``subject`` (a jti) a random free place of list ``uri``, with status VALID.
+
+        No place is ever given twice, also not by concurrent transactions. Raises RefusedError ``status.allocated`` if
+        the subject has a place in the list already, UnavailableError ``status.full`` if no free one was found.
+        """
+
+    def find(self, uri: str, subject: str) -> StatusEntry | None:
+        """The place of ``subject`` and its present status."""
+
+    def set_status(self, ref: StatusRef, status: StatusValue) -> None:
+        """Change a place. Repeatable. Raises RefusedError ``status.final`` if it is INVALID and ``status`` is not."""
+
+    def changed_entries(self, uri: str) -> Iterator[StatusEntry]:
+        """All places of the list that are not VALID, by index."""
+
+
+class StatusArchive(Protocol):
+    """Every status list that was ever published; none is changed or removed."""
+
+    def keep(self, published: PublishedList) -> None:
+        """Add the next list of its URI. Raises UnavailableError ``status.conflict`` if another writer took the number.
+
+        A conflict is repeated from the start: read the table again, sign again.
+        """
+
+    def latest(self, uri: str) -> PublishedList | None:
+        """The list published last."""
+
+    def at(self, uri: str, time: int) -> PublishedList | None:
+        """The newest list with ``iat <= time < exp``."""
+
+
+class EventStore(Protocol):
+    """Life-cycle events, in the order in which the home recorded them."""
+
+    def add(self, event: EventRecord) -> None:
+        """Record one event. Raises UnavailableError ``event.conflict`` if its number or id is taken: run again."""
+
+    def of(self, jti: MaterialId) -> tuple[EventRecord, ...]:
+        """All events of one material, oldest first."""
+
+
+class VaultKeys(Protocol):
+    """The data keys of encrypted objects. Without its row an object is noise: destroying the key erases it."""
+
+    def add(self, vault_object: VaultObject) -> None:
+        """Keep one object. Its part of its material must be new."""
+
+    def find(self, jti: MaterialId, part: str) -> VaultObject | None:
+        """One object, erased ones included."""
+
+    def destroy(self, jti: MaterialId) -> None:
+        """Overwrite keys and sealed values of all objects of the material. Repeatable, can't be undone."""
+
+    def is_live(self, object_id: str) -> bool:
+        """Whether the object is known and still has its key."""
+
+
+class Vault(Protocol):
+    """Files and disclosures, encrypted at rest, each under a data key of its own.
+
+    Ciphertext is durable before a method returns; it can be read only after the caller's transaction, which holds the
+    key, has committed. What a rolled-back transaction leaves behind is unreadable and swept up later.
+    """
+
+    def put_file(self, jti: MaterialId, number: int, source: BinaryIO) -> FileDigests:
+        """Encrypt ``source`` from where it stands to its end, in bounded memory; returns what was really read."""
+
+    def put_disclosures(self, jti: MaterialId, disclosures: Sequence[str]) -> None:
+        """Encrypt the disclosures of a statement."""
+
+    def read_file(self, jti: MaterialId, number: int) -> Iterator[bytes]:
+        """The plain chunks of a file, each authenticated; only a read to the end proves that nothing was cut off.
+
+        Raises VerificationError: ``vault.altered`` (before or between chunks), ``vault.missing``, ``vault.erased``.
+        """
+
+    def read_disclosures(self, jti: MaterialId) -> tuple[str, ...]:
+        """The disclosures of a statement; raises as ``read_file`` does."""
+
+    def erase(self, jti: MaterialId) -> None:
+        """Destroy the keys of all objects of the material. Repeatable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where the log keeps an entry; ``duplicate`` if it was there before."""
+
+    index: int
+    duplicate: bool
+
+
+class LogPort(Protocol):
+    """The ledger's log as materials see it: opaque entries of at most 65 535 bytes in a fixed order."""
+
+    def append(self, entry: bytes) -> Appended:
+        """Add one entry, or find the same one; durable with the caller's commit.
+
+        Raises VerificationError ``log.*`` if the log may not be extended (the chain holds another or a later head).
+        """
+
+    def entry(self, index: int) -> bytes | None:
+        """The bytes at ``index``."""
+
+
+class MaterialScan(Protocol):
+    """Whole tables, for the check of everything. Values are as stored: an altered row may hold any, or fail to read."""
+
+    def records(self) -> Iterator[MaterialRecord]:
+        """All completed registrations."""
+
+    def unfinished(self) -> Iterator[MaterialId]:
+        """Claims that were committed without being completed; there should be none."""
+
+    def events(self) -> Iterator[EventRecord]:
+        """All events, material by material, oldest first."""
+
+    def entries(self, uri: str) -> Iterator[StatusEntry]:
+        """All places of one status list, by index."""
+
+    def lists(self, uri: str) -> Iterator[PublishedList]:
+        """All published lists of one URI, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class HomePorts:
+    """The ports of one unit of work, all bound to the same transaction."""
+
+    materials: MaterialStore
+    statuses: StatusStore
+    archive: StatusArchive
+    events: EventStore
+    vault: Vault
+    log: LogPort

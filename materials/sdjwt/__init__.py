@@ -1,0 +1,1 @@
+"""Selective disclosure (RFC 9901): bytes and rules only, nothing of materials."""
