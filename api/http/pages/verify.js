@@ -2,11 +2,11 @@
 // Sends the bundle, and the digests of a file computed here, to POST /v1/verify and shows the report facet by facet.
 
 const FACETS = {
-  integrity: "完整性", signature: "签名", issuer: "签发主体", inclusion: "已入日志", checkpoint: "检查点",
-  anchor: "上链存证", validity: "有效期", status: "状态", grant: "授权", file: "文件",
+  integrity: "完整性", signature: "签名", issuer: "颁发机构", inclusion: "日志收录", checkpoint: "日志检查点",
+  anchor: "上链锚定", validity: "有效期", status: "证照状态", grant: "授权", file: "文件",
 };
 const VERDICTS = {
-  "valid": "有效", "invalid": "无效", "undetermined": "无法判定", "not checked": "未检查",
+  "valid": "通过", "invalid": "不通过", "undetermined": "无法判定", "not checked": "未检查",
 };
 
 function element(name, text, kind) {
@@ -39,11 +39,11 @@ function showReport(target, report) {
   const facts = element("table");
   for (const [label, value] of [
     ["材料标识 · material", report.material_id ?? "—"],
-    ["签发主体 · issuer", report.issuer ?? "—"],
+    ["颁发机构 · issuer", report.issuer ?? "—"],
     ["判定时间 · as of", time(report.as_of)],
     ["状态列表时间 · status as of", time(report.status_as_of)],
     ["上链时间 · anchored at", time(report.anchored_at)],
-    ["存证等级 · grade", report.grade ?? "—"],
+    ["锚定等级 · grade", report.grade ?? "—"],
   ]) facts.append(row(element("th", label), element("td", value)));
   target.replaceChildren(element("h2", "核验报告 · Report"), whole, facets, facts);
 }
@@ -73,6 +73,6 @@ document.getElementById("form").addEventListener("submit", async (event) => {
   try {
     await verify(target, bundle, file);
   } catch (error) {
-    showProblem(target, "未得到回答：这不表示材料无效。 · No answer: this does not mean that it is invalid.", String(error));
+    showProblem(target, "未得到回答：这不表示核验不通过。 · No answer: this does not mean that it is invalid.", String(error));
   }
 });
