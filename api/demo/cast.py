@@ -86,12 +86,15 @@ def other_department(catalogue: Catalogue) -> Organisation:
     )
 
 
+def check_examples() -> None:
+    """Raise UnavailableError (``demo.examples``) where the program was installed without its source checkout."""
+    if not all(example.path.exists() for example in MATERIALS):
+        raise UnavailableError("demo.examples", "the demonstration needs the folder 'examples' of the source checkout")
+
+
 def example_fields(example: Example, catalogue: Catalogue, serial: int) -> dict[str, JsonValue]:
     """The example's fields; the certificate gets a serial number of its own, since the story revokes it."""
-    path = example.path.with_name(f"{example.path.stem}.fields.json")
-    if not path.exists():
-        raise UnavailableError("demo.examples", "the demonstration needs the folder 'examples' of the source checkout")
-    fields = read_fields([], path)
+    fields = read_fields([], example.path.with_name(f"{example.path.stem}.fields.json"))
     type_code = catalogue.by_code(example.type_code).licence_type_code
     if example is CERTIFICATE and type_code is not None:
         fields["licence_id"] = build_licence_id(type_code, DISTRICT, f"3101102026{serial:07d}", 1).text

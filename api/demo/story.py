@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from api.demo.archiving import check_everything, find_flipped_bit
-from api.demo.cast import LICENCE, ORIGIN, district_bureau
+from api.demo.cast import LICENCE, ORIGIN, check_examples, district_bureau
 from api.demo.issuing import anchor_all, issue_three, write_bundles
 from api.demo.narrator import Narrator
 from api.demo.reusing import grant_down, prepare_parties, use_and_refuse
@@ -17,6 +17,7 @@ from materials.catalogue import load_catalogue
 
 def run_demo(folder: Path) -> None:
     """Tell the story in the workspace ``folder``, made if absent. Exits with 1 if anything is not as told."""
+    check_examples()
     narrator, catalogue = Narrator(), load_catalogue()
     narrator.say(
         "电子材料账本演示：签发、上链、授权、跨省复用、离线核验。", "The e-materials ledger, from a file to a verdict."
