@@ -1,5 +1,6 @@
 // Compiles CheckpointAnchor.sol into CheckpointAnchor.json, which the Python package ships:
 //   npm ci && node build.mjs            (in this folder)
+//   node build.mjs --check              compares with what is shipped (make check-contract)
 //   node build.mjs OTHER.json           writes elsewhere, for the test that compares
 // The compiler is a JavaScript build from npm, so the same bytes come out on every machine.
 import { createRequire } from "node:module";
@@ -48,4 +49,11 @@ const artifact = {
   runtime: `0x${runtime}`,
   abi: compiled.abi,
 };
-writeFileSync(process.argv[2] ?? join(here, `${NAME}.json`), `${JSON.stringify(artifact, null, 1)}\n`);
+const shipped = join(here, `${NAME}.json`);
+const built = `${JSON.stringify(artifact, null, 1)}\n`;
+if (process.argv[2] === "--check") {
+  const same = readFileSync(shipped, "utf8") === built;
+  console.log(same ? `the build gives the shipped bytes, codeHash ${artifact.codeHash}` : "the build differs from the shipped bytes");
+  process.exit(same ? 0 : 1);
+}
+writeFileSync(process.argv[2] ?? shipped, built);
