@@ -12,9 +12,10 @@ from threading import Event, Thread
 from typing import Final
 
 from anchors import Chain
-from api import clock
+from api import clock, names
 from api.anchoring import anchor_worker, chain_of, known_head
 from api.http.problems import describe
+from api.reading import status_list
 from api.trust_lists import renew_trust
 from api.workspace import Workspace
 from ledger import Checkpoint
@@ -85,7 +86,7 @@ class Anchoring:
         failures = 0
         while not self._stopping.is_set():
             try:
-                renew_trust(self._workspace, clock.now())
+                self._renew()
                 with chain_of(self._workspace, clock.now(), writable=True) as chain:
                     while not self._stopping.is_set():
                         self._look(chain)
@@ -96,10 +97,17 @@ class Anchoring:
                 self._note(error)
                 self._stopping.wait(min(MAX_WAIT_SECONDS, 2 ** min(failures, 6) - 1))
 
+    def _renew(self) -> None:
+        """Publish trust list and status lists anew when they are due, so that no day is without one."""
+        renew_trust(self._workspace, clock.now())
+        origin = self._workspace.settings.origin
+        for uri in (names.status_uri(origin), names.grant_status_uri(origin)):
+            status_list(self._workspace, uri)
+
     def _look(self, chain: Chain) -> None:
         """Carry the newest checkpoint to the chain, then take note of what the chain holds."""
+        self._renew()
         now = clock.now()
-        renew_trust(self._workspace, now)
         anchor_worker(self._workspace, chain, now).run(now=now)
         chain.head(self._workspace.settings.origin)  # known_head alone would fall back in silence if it is away
         head = known_head(self._workspace, chain, now)

@@ -7,11 +7,12 @@ import pytest
 
 from anchors.devchain.chain import open_dev_chain
 from api import anchoring as operations
-from api import clock
+from api import clock, names
 from api.client import ProblemError
 from api.http.background import Anchoring, ChainState
 from api.workspace import Workspace
 from ledger import Checkpoint, RootHash
+from materials.store.status_archive import SqlStatusArchive
 from signing import UnavailableError, VerificationError
 from tests.support.http_world import ISSUER, World, make_workspace, new_fields, new_file, register, running, wait_for
 
@@ -123,3 +124,11 @@ def test_the_thread_outlives_anything_and_ends_when_told(apart: Workspace, monke
         assert anchoring.report.code == "anchoring.failed"
     finally:
         anchoring.stop()
+
+
+def test_the_service_publishes_both_status_lists_unasked(world: World) -> None:
+    origin = world.workspace.settings.origin
+    with world.workspace.database.read() as connection:
+        archive = SqlStatusArchive(connection)
+        published = [archive.latest(uri) for uri in (names.status_uri(origin), names.grant_status_uri(origin))]
+    assert all(each is not None and each.exp > clock.now() for each in published)
