@@ -45,7 +45,7 @@ def no_debug_api(rpc: Rpc) -> Rpc:
             return {"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "Method not found"}}
         return rpc(method, params)
 
-    return call  # type: ignore[return-value]
+    return call
 
 
 @pytest.fixture
@@ -158,18 +158,18 @@ def test_a_taken_nonce_displaces(chain: Chain, profile: TrustProfile) -> None:
 
 def test_refusals_of_the_contract_have_names(chain: Chain, profile: TrustProfile) -> None:
     call = {"origin": origin_id(ORIGIN), "new_size": 5, "new_root": FIRST.root, "note_hash": bytes(32), "proof": ()}
-    good = encode_anchor(old_size=0, **call)  # type: ignore[arg-type]
+    good = encode_anchor(old_size=0, **call)
     for sender, calldata, code in (
         (account_address(GOVERNOR), good, "contract.not-anchorer"),
-        (account_address(ANCHORER), encode_anchor(old_size=3, **call), "contract.stale-head"),  # type: ignore[arg-type]
-        (account_address(ANCHORER), encode_anchor(old_size=0, **{**call, "origin": bytes(32)}), "contract.bad-origin"),  # type: ignore[arg-type]
+        (account_address(ANCHORER), encode_anchor(old_size=3, **call), "contract.stale-head"),
+        (account_address(ANCHORER), encode_anchor(old_size=0, **{**call, "origin": bytes(32)}), "contract.bad-origin"),
     ):
         with pytest.raises(RefusedError) as caught:
             chain.quote(sender, calldata)
         assert caught.value.code == code
     chain.submit(transaction(chain, profile))
     with pytest.raises(RefusedError) as caught:
-        chain.quote(account_address(ANCHORER), encode_anchor(old_size=0, **{**call, "new_root": sha256(b"?")}))  # type: ignore[arg-type]
+        chain.quote(account_address(ANCHORER), encode_anchor(old_size=0, **{**call, "new_root": sha256(b"?")}))
     assert caught.value.code == "contract.conflict"
 
 
@@ -225,6 +225,6 @@ def test_no_node_is_unavailable_never_empty(use: str) -> None:
     ],
 )
 def test_nonsense_is_unavailable(use: str, answer: JsonValue) -> None:
-    nonsense = EvmChain([Endpoint("nonsense", lambda method, params: answer)], PROFILE)  # type: ignore[arg-type, return-value]
+    nonsense = EvmChain([Endpoint("nonsense", lambda method, params: answer)], PROFILE)
     with pytest.raises(UnavailableError):
         USES[use](nonsense, SENT)

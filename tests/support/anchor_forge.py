@@ -145,7 +145,7 @@ def make_profile(validators: Sequence[PrivateKey], **changes: object) -> TrustPr
         "handoff": HandoffPolicy(False, 0, 4),
         "max_grade": Grade.FINAL_BFT,
     }
-    return TrustProfile(**{**values, **changes})  # type: ignore[arg-type]
+    return TrustProfile(**{**values, **changes})
 
 
 @dataclass

@@ -222,4 +222,4 @@ def anchored_sizes(dev: DevChain) -> list[int]:
     query = {"fromBlock": "0x0", "toBlock": "latest", "topics": ["0x" + ANCHORED_TOPIC.hex()]}
     logs = dev.dispatch("eth_getLogs", [query])["result"]
     assert isinstance(logs, list)
-    return [int(each["topics"][2], 16) for each in logs]  # type: ignore[index, call-overload]
+    return [int(each["topics"][2], 16) for each in logs]

@@ -44,7 +44,7 @@ def lying(dev: DevChain, lie: Answer) -> Endpoint:
             response["result"] = lie(method, params, response["result"])
         return response
 
-    return Endpoint("liar", call)  # type: ignore[arg-type]
+    return Endpoint("liar", call)
 
 
 def of(name: str, change: Callable[[JsonValue], JsonValue]) -> Answer:

@@ -81,8 +81,8 @@ def test_bent_members_are_refused(path: list[str | int], value: JsonValue) -> No
     bent: JsonValue = deepcopy(profile_to_json(PROFILE))
     target: JsonValue = bent
     for step in path[:-1]:
-        target = target[step]  # type: ignore[index, call-overload]
-    target[path[-1]] = value  # type: ignore[index, call-overload]
+        target = target[step]
+    target[path[-1]] = value
     with pytest.raises(MalformedError):
         parse_profile(bent)
 

@@ -271,7 +271,7 @@ def test_what_this_verifier_does_not_know_is_undetermined() -> None:
 def test_malformed_members(change: dict[str, object]) -> None:
     value = {**anchor_proof_to_json(GOOD.proof), **change}
     with pytest.raises(MalformedError):
-        parse_anchor_proof(value)  # type: ignore[arg-type]
+        parse_anchor_proof(value)
 
 
 def test_malformed_documents() -> None:
