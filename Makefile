@@ -16,12 +16,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "正在安装运行环境（首次约一分钟） · installing what it runs on (about a minute, the first time)"
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[devchain,fast]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[devchain,fast,gm]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "正在安装测试与检查工具 · installing the tools for tests and checks"
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[devchain,fast,test,lint]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[devchain,fast,gm,hsm,test,lint]'
 	@touch $@
 
 demo: $(VENV)/.run ## the main job as a story, on the embedded defaults · 演示全流程
@@ -48,7 +48,7 @@ check-contract: $(VENV)/.dev ## rebuild the contract (needs node and npm) and co
 
 constraints: ## write constraints.txt anew from the index · 更新依赖约束
 	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
-	@build/constraints/bin/python -m pip install --quiet '.[devchain,fast,test,lint]'
+	@build/constraints/bin/python -m pip install --quiet '.[devchain,fast,gm,hsm,test,lint]'
 	@build/constraints/bin/python -m pip freeze --exclude ematerials > constraints.txt
 
 clean: ## remove the environment and caches, keep workspaces · 清理环境

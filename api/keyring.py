@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Final, Literal
 
 from api import clock
-from signing import Es256Signer, MalformedError, Signer, UnavailableError
+from signing import Algorithm, MalformedError, Secret, Signer, UnavailableError, generate_signer
 from signing.keyfile import open_secret, read_key_file, seal_secret, signer_of, write_key_file
 
 PASSPHRASE_VARIABLE: Final = "EMATERIALS_PASSPHRASE"
 _NAME: Final = re.compile(r"\w[\w.:-]{0,68}\w")  # with owner and role
-KeyKind = Literal["Ed25519", "ES256", "secp256k1", "secret"]
+KeyKind = Algorithm | Literal["secp256k1", "secret"]
 
 
 class Keyring:
     """Key files of one folder under one passphrase. Safe for use by several threads: files are only ever added."""
 
-    def __init__(self, folder: Path, passphrase: bytes) -> None:
+    def __init__(self, folder: Path, passphrase: Secret) -> None:
         self._folder = folder
         self._passphrase = passphrase
-        self._open: dict[str, tuple[str, bytes]] = {}
+        self._open: dict[str, tuple[str, Secret]] = {}
 
     def __contains__(self, name: str) -> bool:
         return self._path(name).exists()
@@ -35,10 +35,13 @@ class Keyring:
 
     def create(self, name: str, kind: KeyKind) -> None:
         """Make a new key or 32-byte secret under ``name``; raises MalformedError (``keyfile.exists``)."""
-        secret = Es256Signer.generate(clock.random_bytes).secret_bytes() if kind == "ES256" else clock.random_bytes(32)
+        if kind == "secp256k1" or kind == "secret":
+            secret = Secret(clock.random_bytes(32))
+        else:
+            secret = generate_signer(kind, clock.random_bytes).secret_bytes()
         self.store(name, kind, secret)
 
-    def store(self, name: str, kind: KeyKind, secret: bytes) -> None:
+    def store(self, name: str, kind: KeyKind, secret: Secret) -> None:
         """Keep a secret that was made elsewhere."""
         data = seal_secret(secret, self._passphrase, kind=kind, random_bytes=clock.random_bytes)
         write_key_file(self._path(name), data)
@@ -48,11 +51,11 @@ class Keyring:
         kind, secret = self._secret(name)
         return signer_of(kind, secret)
 
-    def secret(self, name: str) -> bytes:
+    def secret(self, name: str) -> Secret:
         """The 32 bytes called ``name``, for the parts that need them (chain accounts, the vault)."""
         return self._secret(name)[1]
 
-    def _secret(self, name: str) -> tuple[str, bytes]:
+    def _secret(self, name: str) -> tuple[str, Secret]:
         if name not in self._open:
             self._open[name] = open_secret(read_key_file(self._path(name)), self._passphrase)
         return self._open[name]
@@ -63,21 +66,21 @@ class Keyring:
         return self._folder / f"{name.replace(':', '_', 1)}.key"
 
 
-def read_passphrase(path: Path) -> bytes:
+def read_passphrase(path: Path) -> Secret:
     """The passphrase from the environment, else from ``path``; raises UnavailableError (``passphrase.missing``)."""
     value = os.environ.get(PASSPHRASE_VARIABLE)
     if value:
-        return value.encode()
+        return Secret(value.encode())
     try:
-        kept = path.read_bytes().strip()
+        kept = Secret(path.read_bytes().strip())
     except OSError:
-        kept = b""
+        kept = Secret()
     if not kept:
         message = f"no passphrase: set {PASSPHRASE_VARIABLE}, or make the file that passphrase_file names"
         raise UnavailableError("passphrase.missing", message)
     return kept
 
 
-def derived_secret(secret: bytes, purpose: str) -> bytes:
+def derived_secret(secret: Secret, purpose: str) -> Secret:
     """A 32-byte secret of its own for each purpose, from one stored secret (HMAC-SHA-256)."""
-    return hmac.digest(secret, f"ematerials/{purpose}/v1".encode(), "sha256")
+    return Secret(hmac.digest(secret, f"ematerials/{purpose}/v1".encode(), "sha256"))

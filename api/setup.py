@@ -24,6 +24,7 @@ from materials.ids import EntityId
 from materials.registry.policy import format_policy, make_policy
 from materials.store.trust import SqlTrustStore
 from materials.trust.model import TrustedLog, TrustList
+from signing import Secret
 from signing.keyfile import write_key_file
 
 _KEYS: Final[dict[str, KeyKind]] = {
@@ -95,7 +96,7 @@ def _settings(new: NewWorkspace) -> Settings:
     return check_settings(members | database | {"chain": new.chain}, "init")
 
 
-def _passphrase(path: Path) -> bytes:
+def _passphrase(path: Path) -> Secret:
     """The given one, else a random one kept beside the keys: no secret then, only a default to begin with."""
     if not os.environ.get(PASSPHRASE_VARIABLE) and not path.exists():
         write_key_file(path, clock.random_bytes(24).hex().encode() + b"\n")

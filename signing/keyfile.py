@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from signing.encoding import b64_decode, b64_encode
 from signing.errors import MalformedError, UnavailableError, VerificationError
-from signing.signers import Ed25519Signer, Es256Signer
+from signing.secret import Secret
+from signing.signers import MemorySigner, load_signer
 from signing.strict_json import JsonValue, dump_json, json_int, json_object, json_str, parse_json
 
 VERSION: Final = "ematerials/keyfile/v1"
@@ -25,11 +26,10 @@ _MAX_BYTES: Final = 4096
 # scrypt takes 2^log_n KiB of memory: a hostile file can make us spend 128 MiB, no more.
 _LOG_N_MIN: Final = 10
 _LOG_N_MAX: Final = 17
-_SIGNERS: Final[dict[str, type[Ed25519Signer] | type[Es256Signer]]] = {"Ed25519": Ed25519Signer, "ES256": Es256Signer}
 
 
 def seal_secret(
-    secret: bytes, passphrase: bytes, *, kind: str, random_bytes: Callable[[int], bytes], log_n: int = SCRYPT_LOG_N
+    secret: Secret, passphrase: Secret, *, kind: str, random_bytes: Callable[[int], bytes], log_n: int = SCRYPT_LOG_N
 ) -> bytes:
     """Encrypt ``secret`` as the bytes of a key file; scrypt's cost is N = 2^log_n (RFC 7914; r = 8, p = 1).
 
@@ -45,7 +45,7 @@ def seal_secret(
     return data
 
 
-def open_secret(data: bytes, passphrase: bytes) -> tuple[str, bytes]:
+def open_secret(data: bytes, passphrase: Secret) -> tuple[str, Secret]:
     """Return (kind, secret) of a key file's bytes.
 
     Raises MalformedError for another form, VerificationError (``keyfile.passphrase``) for a wrong passphrase or a
@@ -54,7 +54,7 @@ def open_secret(data: bytes, passphrase: bytes) -> tuple[str, bytes]:
     header, salt, nonce, box = _read(data)
     kind = json_str(header["kind"], what="key file kind", max_length=32)
     try:
-        return kind, AESGCM(_derive(passphrase, salt, header["log_n"])).decrypt(nonce, box, dump_json(header))
+        return kind, Secret(AESGCM(_derive(passphrase, salt, header["log_n"])).decrypt(nonce, box, dump_json(header)))
     except InvalidTag:
         raise VerificationError("keyfile.passphrase", "key file: wrong passphrase, or the file was changed") from None
 
@@ -104,16 +104,14 @@ def read_key_file(path: Path) -> bytes:
         raise UnavailableError("keyfile.missing", f"key file {path.name}: {error.strerror}") from None
 
 
-def signer_of(kind: str, secret: bytes) -> Ed25519Signer | Es256Signer:
-    """The signer of an opened key file of kind ``Ed25519`` or ``ES256``."""
-    if kind not in _SIGNERS:
-        raise MalformedError("keyfile.kind", "key file: not a signing key")
-    return _SIGNERS[kind](secret)
+def signer_of(kind: str, secret: Secret) -> MemorySigner:
+    """The signer of an opened key file whose kind is an algorithm's name; MalformedError (``keyfile.kind``) else."""
+    return load_signer(kind, secret)
 
 
-def _derive(passphrase: bytes, salt: bytes, log_n: JsonValue) -> bytes:
+def _derive(passphrase: Secret, salt: bytes, log_n: JsonValue) -> bytes:
     cost = 1 << json_int(log_n, what="key file log_n", minimum=_LOG_N_MIN, maximum=_LOG_N_MAX)
-    return Scrypt(salt=salt, length=32, n=cost, r=8, p=1).derive(passphrase)
+    return Secret(Scrypt(salt=salt, length=32, n=cost, r=8, p=1).derive(passphrase))
 
 
 def _sync_folder(folder: Path) -> None:

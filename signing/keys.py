@@ -3,31 +3,28 @@
 The algorithm belongs to the key, never to the message (RFC 8725 §3.1).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, NewType, Protocol, cast
+from functools import lru_cache
+from typing import Final, NewType, Protocol
 
-from signing import ed25519, es256
+from signing.algorithms import ALGORITHMS, Algorithm, CryptoProfile
 from signing.digests import sha256
 from signing.encoding import b64url_decode, b64url_encode
 from signing.errors import MalformedError, VerificationError
 from signing.strict_json import JsonValue, dump_json, json_object, json_str
 
-Algorithm = Literal["Ed25519", "ES256"]
-
 KeyId = NewType("KeyId", str)
 """RFC 7638 thumbprint with SHA-256, base64url without padding: 43 characters."""
 
-Verify = Callable[[bytes, bytes, bytes], bool]
-
-_RAW_LENGTH: Final[dict[str, int]] = {"Ed25519": 32, "ES256": 64}
-_IS_POINT: Final[dict[str, Callable[[bytes], bool]]] = {"Ed25519": ed25519.is_point, "ES256": es256.is_point}
-_VERIFY: Final[dict[str, Verify]] = {"Ed25519": ed25519.verifies, "ES256": es256.verifies}
+_MEMBERS: Final = {"OKP": ("alg", "crv", "kty", "x"), "EC": ("alg", "crv", "kty", "x", "y")}
+_NAMES: Final[dict[tuple[str, str, str], Algorithm]] = {
+    (name, row.crv, row.kty): name for name, row in ALGORITHMS.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A public key: Ed25519 (RFC 8032), ``raw`` 32 bytes; or ES256 on P-256 (RFC 7518 §3.4), ``raw`` = X‖Y, 64 bytes.
+    """A public key: its algorithm and ``raw``, the 32 bytes of an Ed25519 key (RFC 8032) or X‖Y of a curve's point.
 
     Raises MalformedError (``key.form``) for another length or a point that is not on the curve, or for Ed25519 not in
     its prime-order group.
@@ -37,44 +34,59 @@ class PublicKey:
     raw: bytes
 
     def __post_init__(self) -> None:
-        if self.algorithm not in _RAW_LENGTH or len(self.raw) != _RAW_LENGTH[self.algorithm]:
+        row = ALGORITHMS.get(self.algorithm)
+        if row is None or len(self.raw) != row.raw_size:
             raise MalformedError("key.form", "public key: unknown algorithm or wrong length")
-        if not _IS_POINT[self.algorithm](self.raw):
+        if not row.is_point(self.raw):
             raise MalformedError("key.form", f"public key: not a point that {self.algorithm} allows")
 
     @property
     def key_id(self) -> KeyId:
-        """The RFC 7638 thumbprint."""
-        members = {name: value for name, value in self.to_jwk().items() if name != "alg"}
-        return KeyId(b64url_encode(sha256(dump_json(members))))
+        """The RFC 7638 thumbprint; for SM2 over the members ``crv``, ``kty``, ``x``, ``y`` of its private JWK form."""
+        return _thumbprint(self)
+
+    @property
+    def profile(self) -> CryptoProfile:
+        """The family of cryptography that the key belongs to."""
+        return ALGORITHMS[self.algorithm].profile
 
     def to_jwk(self) -> dict[str, JsonValue]:
         """The key as a JWK (RFC 7517, RFC 8037) with ``alg``."""
-        if self.algorithm == "Ed25519":
-            return {"alg": "Ed25519", "crv": "Ed25519", "kty": "OKP", "x": b64url_encode(self.raw)}
-        x, y = b64url_encode(self.raw[:32]), b64url_encode(self.raw[32:])
-        return {"alg": "ES256", "crv": "P-256", "kty": "EC", "x": x, "y": y}
+        row = ALGORITHMS[self.algorithm]
+        jwk: dict[str, JsonValue] = {
+            "alg": self.algorithm, "crv": row.crv, "kty": row.kty, "x": b64url_encode(self.raw[: row.size])
+        }  # fmt: skip
+        return jwk if row.kty == "OKP" else jwk | {"y": b64url_encode(self.raw[row.size :])}
 
     @classmethod
     def from_jwk(cls, value: JsonValue, *, what: str = "jwk") -> "PublicKey":
         """Read exactly the members that ``to_jwk`` writes; raises MalformedError otherwise."""
-        okp = isinstance(value, dict) and value.get("kty") == "OKP"
-        jwk = json_object(
-            value, what=what, required=("alg", "crv", "kty", "x") if okp else ("alg", "crv", "kty", "x", "y")
-        )
-        expected = ("Ed25519", "Ed25519", "OKP") if okp else ("ES256", "P-256", "EC")
-        if (jwk["alg"], jwk["crv"], jwk["kty"]) != expected:
-            raise MalformedError("key.form", f"{what}: alg, crv and kty do not name an Ed25519 or ES256 key")
-        names = ("x",) if okp else ("x", "y")
-        parts = [b64url_decode(json_str(jwk[name], what=what, max_length=64), what=what) for name in names]
-        if any(len(part) != 32 for part in parts):
-            raise MalformedError("key.form", f"{what}: a coordinate is not 32 bytes")
-        return cls(cast(Algorithm, expected[0]), b"".join(parts))
+        kty = "OKP" if isinstance(value, dict) and value.get("kty") == "OKP" else "EC"
+        jwk = {
+            name: json_str(member, what=what, max_length=80)
+            for name, member in json_object(value, what=what, required=_MEMBERS[kty]).items()
+        }
+        name = _NAMES.get((jwk["alg"], jwk["crv"], jwk["kty"]))
+        if name is None:
+            raise MalformedError("key.form", f"{what}: alg, crv and kty do not name one of {', '.join(ALGORITHMS)}")
+        parts = [b64url_decode(jwk[part], what=what) for part in ("x", "y") if part in jwk]
+        if any(len(part) != ALGORITHMS[name].size for part in parts):
+            raise MalformedError("key.form", f"{what}: a coordinate is not {ALGORITHMS[name].size} bytes")
+        return cls(name, b"".join(parts))
 
     def verify(self, signature: bytes, message: bytes) -> None:
-        """Return if ``signature`` (64 bytes) is this key's over ``message``; else VerificationError."""
-        if not _VERIFY[self.algorithm](self.raw, signature, message):
+        """Return if ``signature`` is this key's over ``message``.
+
+        Raises VerificationError (``signature.invalid``), UnavailableError if the algorithm's extra is not installed.
+        """
+        if not ALGORITHMS[self.algorithm].verifies(self.raw, signature, message):
             raise VerificationError("signature.invalid", f"the {self.algorithm} signature does not verify")
+
+
+@lru_cache(maxsize=1024)
+def _thumbprint(key: PublicKey) -> KeyId:
+    members = {name: value for name, value in key.to_jwk().items() if name != "alg"}
+    return KeyId(b64url_encode(sha256(dump_json(members))))
 
 
 class Signer(Protocol):
@@ -89,4 +101,4 @@ class Signer(Protocol):
         """The key that verifies what ``sign`` returns."""
 
     def sign(self, message: bytes) -> bytes:
-        """Sign ``message``: 64 bytes, for ES256 r‖s."""
+        """Sign ``message``: raw bytes as the key's algorithm has them (Ed25519 64, ES256 and SM2 64, ES384 96)."""

@@ -1,0 +1,29 @@
+"""Bytes that must not be seen: private keys, passphrases, PINs."""
+
+import hmac
+from typing import NoReturn
+
+
+class Secret(bytes):
+    """Bytes whose ``repr``, ``str`` and format show nothing, so that no traceback or log line can hold them.
+
+    Two are compared in constant time (for equal lengths); there is no hash, and pickling is refused.
+    """
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]  # mypy knows no other spelling for "not hashable" in a subclass
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __str__(self) -> str:
+        return "Secret(…)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, bytes) and hmac.compare_digest(bytes(self), bytes(other))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a secret is not pickled")
