@@ -20,10 +20,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint, verify_extension
-from ledger.hashing import MAX_SIZE
+from ledger.hashing import MAX_SIZE, LeafHash
 from ledger.proving import prove_consistency
 from ledger.reading import LogReader
-from ledger.rows import LogRows, damaged
+from ledger.rows import LogRows, damaged, first_reread
 from ledger.tables import checkpoints, heads
 from ledger.tiles import TileNodes, check_entry
 from ledger.tree import Frontier
@@ -115,16 +115,17 @@ class SqlLog(LogReader):
             raise damaged("log_heads: the frontier is not that of the last signed checkpoint")
         return stored
 
-    def _write(self, frontier: Frontier, fresh: Sequence[bytes]) -> Frontier:
+    def _write(self, frontier: Frontier, fresh: Sequence[tuple[bytes, LeafHash]]) -> Frontier:
         rows = LogRows(self._connection, self.origin)
         old_size, new_size = frontier.size, frontier.size + len(fresh)
         if new_size > MAX_SIZE:
             raise UnavailableError("log.full", "the log is full")
         rows.insert_entries(old_size, fresh)
-        growth = frontier.extend(rows.reread_leaves(old_size, new_size))
+        leaves = rows.reread_leaves(old_size, new_size)
+        growth = frontier.extend(leaves[old_size - first_reread(old_size, new_size) :])
         if growth.frontier.size != new_size:
             raise damaged("log_entries: not as many rows read back as were written")
-        rows.insert_full_tiles(old_size, new_size, growth.completed)
+        rows.insert_full_tiles(old_size, new_size, leaves, growth.completed)
         return growth.frontier
 
     def _prove_growth(self, last: Checkpoint, known: Checkpoint | None, head: Checkpoint) -> None:
