@@ -78,6 +78,12 @@ def parse_checkpoint(body: bytes) -> Checkpoint:
 
     Raises MalformedError (``form.checkpoint``, ``form.decimal``, ``form.base64``).
     """
+    origin, size, root, extensions = read_checkpoint_lines(body)
+    return Checkpoint(origin, size, RootHash(root), extensions)
+
+
+def read_checkpoint_lines(body: bytes) -> tuple[str, int, bytes, tuple[str, ...]]:
+    """Origin, size, root and extension lines of a body, not yet looked at together; raises as ``parse_checkpoint``."""
     if len(body) > _BODY_MAX_BYTES:
         raise MalformedError("form.checkpoint", f"checkpoint: larger than {_BODY_MAX_BYTES} bytes")
     try:
@@ -87,12 +93,8 @@ def parse_checkpoint(body: bytes) -> Checkpoint:
     if len(lines) < 4 or lines[-1]:
         raise MalformedError("form.checkpoint", "checkpoint: not three lines or more, each with its newline")
     origin, size, root, *extensions = lines[:-1]
-    return Checkpoint(
-        origin,
-        parse_decimal(size, what="checkpoint size"),
-        RootHash(b64_decode(root, what="checkpoint root")),
-        tuple(extensions),
-    )
+    size_of_tree = parse_decimal(size, what="checkpoint size")
+    return origin, size_of_tree, b64_decode(root, what="checkpoint root"), tuple(extensions)
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> bytes:
@@ -100,6 +102,7 @@ def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> bytes:
 
     Raises MalformedError if the origin can't be a key name or the signer is not Ed25519.
     """
+    NoteKey.ed25519(checkpoint.origin, signer.public_key.raw)
     return sign_note(format_checkpoint(checkpoint), name=checkpoint.origin, signer=signer)
 
 

@@ -8,9 +8,29 @@ from signing.digests import FileDigests, digest_bytes, digest_stream, sha256
 from signing.encoding import b64_decode, b64_encode, b64url_decode, b64url_encode, parse_decimal
 from signing.errors import LedgerError, MalformedError, RefusedError, UnavailableError, VerificationError
 from signing.jws import UnverifiedJws, VerifiedJws, parse_jws, sign_jws, verify_jws
+from signing.key_forms import (
+    KEY_FORM_MAX_BYTES,
+    KeyForm,
+    export_encrypted_key,
+    export_private_key,
+    export_public_key,
+    parse_private_key,
+    parse_public_key,
+)
 from signing.keys import KeyId, PublicKey, Signer
-from signing.note import NoteSignature, UnverifiedNote, VerifiedNote, open_note, parse_note, sign_note
+from signing.mldsa44 import MlDsa44Signer
+from signing.note import (
+    UnverifiedNote,
+    VerifiedNote,
+    add_signature,
+    cosign,
+    open_note,
+    parse_note,
+    sign_line,
+    sign_note,
+)
 from signing.note_key import NoteKey
+from signing.note_lines import NoteSignature, VerifiedLine
 from signing.secret import Secret
 from signing.signers import Ed25519Signer, Es256Signer, Es384Signer, MemorySigner, Sm2Signer, generate_signer
 from signing.strict_json import (
@@ -27,6 +47,7 @@ from signing.strict_json import (
 
 __all__ = [
     "ALGORITHM_NAMES",
+    "KEY_FORM_MAX_BYTES",
     "Algorithm",
     "CryptoProfile",
     "Ed25519Signer",
@@ -34,10 +55,12 @@ __all__ = [
     "Es384Signer",
     "FileDigests",
     "JsonValue",
+    "KeyForm",
     "KeyId",
     "LedgerError",
     "MalformedError",
     "MemorySigner",
+    "MlDsa44Signer",
     "NoteKey",
     "NoteSignature",
     "PublicKey",
@@ -50,14 +73,20 @@ __all__ = [
     "UnverifiedNote",
     "VerificationError",
     "VerifiedJws",
+    "VerifiedLine",
     "VerifiedNote",
+    "add_signature",
     "b64_decode",
     "b64_encode",
     "b64url_decode",
     "b64url_encode",
+    "cosign",
     "digest_bytes",
     "digest_stream",
     "dump_json",
+    "export_encrypted_key",
+    "export_private_key",
+    "export_public_key",
     "generate_signer",
     "json_bool",
     "json_int",
@@ -70,8 +99,11 @@ __all__ = [
     "parse_json",
     "parse_jws",
     "parse_note",
+    "parse_private_key",
+    "parse_public_key",
     "sha256",
     "sign_jws",
+    "sign_line",
     "sign_note",
     "verify_jws",
 ]

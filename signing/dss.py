@@ -29,6 +29,6 @@ def der_to_raw(der: bytes, size: int) -> bytes:
         raw = r.to_bytes(size) + s.to_bytes(size)
     except (ValueError, OverflowError):
         raise MalformedError("signature.form", "signature: not the DER of two numbers of this curve") from None
-    if encode_dss_signature(r, s) != der:
+    if encode_dss_signature(r, s) != der:  # the reader is strict today; one spelling is not left to it
         raise MalformedError("signature.form", "signature: not in its one DER spelling")
     return raw

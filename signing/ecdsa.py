@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from signing.dss import der_to_raw, in_range, raw_to_der
 from signing.errors import MalformedError
+from signing.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,15 @@ class Ecdsa:
             return False
         return True
 
-    def load_private(self, scalar: bytes) -> ec.EllipticCurvePrivateKey:
+    def load_private(self, scalar: Secret) -> ec.EllipticCurvePrivateKey:
         """The key of a private scalar; raises MalformedError (``key.form``) if it is out of range."""
         if len(scalar) != self.size or not 0 < int.from_bytes(scalar) < self.order:
             raise MalformedError("key.form", f"{self.name}: a private key has {self.size} bytes, from 1 to n−1")
         return ec.derive_private_key(int.from_bytes(scalar), self.curve)
 
-    def draw_scalar(self, random_bytes: Callable[[int], bytes]) -> bytes:
+    def draw_scalar(self, random_bytes: Callable[[int], bytes]) -> Secret:
         """A private scalar from ``random_bytes``; draws again in the 2^-32 case that one is out of range."""
-        while not 0 < int.from_bytes(scalar := random_bytes(self.size)) < self.order:
+        while not 0 < int.from_bytes(scalar := Secret(random_bytes(self.size))) < self.order:
             continue
         return scalar
 

@@ -10,6 +10,7 @@ import nacl.exceptions
 import nacl.signing
 
 from signing.errors import MalformedError
+from signing.secret import Secret
 
 
 @lru_cache(maxsize=256)
@@ -21,7 +22,7 @@ def is_point(raw: bytes) -> bool:
     return nacl.bindings.crypto_core_ed25519_is_valid_point(raw)
 
 
-def load_private(seed: bytes) -> nacl.signing.SigningKey:
+def load_private(seed: Secret) -> nacl.signing.SigningKey:
     """The key of a 32-byte seed; raises MalformedError for another length."""
     if len(seed) != 32:
         raise MalformedError("key.form", "an Ed25519 seed has 32 bytes")

@@ -6,11 +6,12 @@ other member refuse the token; so does ``alg`` other than the key's, and ``none`
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from signing.encoding import b64url_decode, b64url_encode
 from signing.errors import MalformedError, VerificationError
 from signing.keys import KeyId, PublicKey, Signer
-from signing.strict_json import JsonValue, dump_json, json_object, json_str, parse_json
+from signing.strict_json import DEPTH_MAX, JsonValue, dump_json, json_object, json_str, parse_json
 
 _HEADER_MAX = 1024
 
@@ -50,12 +51,14 @@ def sign_jws(signer: Signer, *, typ: str, claims: Mapping[str, JsonValue]) -> st
 
     Raises MalformedError for claims that our own reader would refuse: they are not signed.
     """
-    key = signer.public_key
-    header = dump_json({"alg": key.algorithm, "kid": key.key_id, "typ": typ})
-    payload = dump_json(claims)
-    parse_json(payload, what=typ, max_bytes=len(payload))
-    signing_input = f"{b64url_encode(header)}.{b64url_encode(payload)}"
+    payload = dump_json(dict(claims), max_depth=DEPTH_MAX)
+    signing_input = f"{_header(signer.public_key, typ)}.{b64url_encode(payload)}"
     return f"{signing_input}.{b64url_encode(signer.sign(signing_input.encode('ascii')))}"
+
+
+@lru_cache(maxsize=256)
+def _header(key: PublicKey, typ: str) -> str:
+    return b64url_encode(dump_json({"alg": key.algorithm, "kid": key.key_id, "typ": typ}))
 
 
 def parse_jws(text: str, *, typ: str, max_bytes: int) -> UnverifiedJws:

@@ -79,7 +79,8 @@ class PublicKey:
 
         Raises VerificationError (``signature.invalid``), UnavailableError if the algorithm's extra is not installed.
         """
-        if not ALGORITHMS[self.algorithm].verifies(self.raw, signature, message):
+        row = ALGORITHMS[self.algorithm]
+        if len(signature) != row.signature_size or not row.verifies(self.raw, signature, message):
             raise VerificationError("signature.invalid", f"the {self.algorithm} signature does not verify")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from signing import ed25519, sm2
-from signing.algorithms import Algorithm
+from signing.algorithms import ALGORITHMS, Algorithm
 from signing.ecdsa import ES256, ES384, Ecdsa, raw_public
 from signing.errors import MalformedError
 from signing.keys import PublicKey
@@ -30,7 +30,7 @@ class Ed25519Signer:
 
     __slots__ = ("_key", "public_key")
 
-    def __init__(self, seed: bytes) -> None:
+    def __init__(self, seed: Secret) -> None:
         self._key = ed25519.load_private(seed)
         self.public_key = PublicKey("Ed25519", bytes(self._key.verify_key))
 
@@ -53,7 +53,7 @@ class _EcdsaSigner:
     _ecdsa: Ecdsa
     _algorithm: Algorithm
 
-    def __init__(self, scalar: bytes) -> None:
+    def __init__(self, scalar: Secret) -> None:
         self._key = self._ecdsa.load_private(scalar)
         self.public_key = PublicKey(self._algorithm, raw_public(self._key.public_key()))
 
@@ -76,7 +76,7 @@ class Es256Signer(_EcdsaSigner):
     @classmethod
     def generate(cls, random_bytes: Callable[[int], bytes]) -> "Es256Signer":
         """A new key from ``random_bytes``."""
-        return cls(Secret(ES256.draw_scalar(random_bytes)))
+        return cls(ES256.draw_scalar(random_bytes))
 
 
 class Es384Signer(_EcdsaSigner):
@@ -89,7 +89,7 @@ class Es384Signer(_EcdsaSigner):
     @classmethod
     def generate(cls, random_bytes: Callable[[int], bytes]) -> "Es384Signer":
         """A new key from ``random_bytes``."""
-        return cls(Secret(ES384.draw_scalar(random_bytes)))
+        return cls(ES384.draw_scalar(random_bytes))
 
 
 class Sm2Signer:
@@ -100,8 +100,8 @@ class Sm2Signer:
 
     __slots__ = ("_scalar", "public_key")
 
-    def __init__(self, pair: bytes) -> None:
-        scalar, raw = Secret(pair[: sm2.SIZE]), bytes(pair[sm2.SIZE :])
+    def __init__(self, pair: Secret) -> None:
+        scalar, raw = pair[: sm2.SIZE], bytes(pair[sm2.SIZE :])
         sm2.check_pair(scalar, raw)
         self._scalar = scalar
         self.public_key = PublicKey("SM2-SM3", raw)
@@ -134,8 +134,33 @@ def generate_signer(algorithm: Algorithm, random_bytes: Callable[[int], bytes]) 
     return _SIGNERS[algorithm].generate(random_bytes)
 
 
-def load_signer(algorithm: str, secret: bytes) -> MemorySigner:
+def load_signer(algorithm: str, secret: Secret) -> MemorySigner:
     """The signer that ``secret_bytes`` was taken from; raises MalformedError (``key.form``, ``keyfile.kind``)."""
     if algorithm not in _SIGNERS:
-        raise MalformedError("keyfile.kind", "not the name of a signature algorithm")
+        raise MalformedError("keyfile.kind", f"not a key that signs: its kind is none of {', '.join(_SIGNERS)}")
     return _SIGNERS[algorithm](secret)
+
+
+def private_half(signer: MemorySigner) -> Secret:
+    """The seed (Ed25519) or scalar alone: what stands in PKCS#8 and in a JWK's ``d``."""
+    return signer.secret_bytes()[: ALGORITHMS[signer.public_key.algorithm].size]
+
+
+def join_halves(algorithm: Algorithm, private: Secret, public: PublicKey | None, *, what: str) -> MemorySigner:
+    """The signer of a private half as ``private_half`` gives it, and of the public one where the file has it.
+
+    Raises MalformedError: ``key.form`` if the halves do not belong together, ``key.no-public-half`` for SM2 without
+    its public half, which no library that we use computes.
+    """
+    if algorithm != "SM2-SM3":
+        signer = load_signer(algorithm, private)
+    elif public is not None and len(private) == sm2.SIZE:
+        signer = load_signer(algorithm, Secret(private + public.raw))
+    elif public is None:
+        advice = "write it with its public key: openssl ec -in OLD -out NEW"
+        raise MalformedError("key.no-public-half", f"{what}: this SM2 key comes without its public half; {advice}")
+    else:
+        raise MalformedError("key.form", f"{what}: an SM2 private key has {sm2.SIZE} bytes")
+    if public is not None and signer.public_key != public:
+        raise MalformedError("key.form", f"{what}: the public key is not that of the private key")
+    return signer

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from signing.dss import der_to_raw, in_range, raw_to_der
 from signing.errors import MalformedError, UnavailableError
+from signing.secret import Secret
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -27,13 +28,13 @@ def is_point(raw: bytes) -> bool:
     return x < _P and y < _P and (y * y - x * (x * x - 3) - _B) % _P == 0
 
 
-def generate() -> tuple[bytes, bytes]:
+def generate() -> tuple[Secret, bytes]:
     """A new (scalar, X‖Y), drawn by gmssl from the operating system."""
     raw, scalar = _gmssl().sm2_key_generate()
-    return bytes(scalar), bytes(raw)
+    return Secret(scalar), bytes(raw)
 
 
-def check_pair(scalar: bytes, raw: bytes) -> None:
+def check_pair(scalar: Secret, raw: bytes) -> None:
     """Return if ``raw`` is the public key of ``scalar``; gmssl itself does not look.
 
     Raises MalformedError (``key.form``) for a scalar that is not from 1 to n−2, or another's public key.
@@ -44,7 +45,7 @@ def check_pair(scalar: bytes, raw: bytes) -> None:
         raise MalformedError("key.form", "SM2: the public key is not that of the private key")
 
 
-def sign(scalar: bytes, raw: bytes, message: bytes, *, signer_id: bytes = DEFAULT_SIGNER_ID) -> bytes:
+def sign(scalar: Secret, raw: bytes, message: bytes, *, signer_id: bytes = DEFAULT_SIGNER_ID) -> bytes:
     """r‖s, 64 bytes, over ``message`` with ZA of ``signer_id`` and the public key ``raw`` (X‖Y)."""
     der = _gmssl().sm2_sign(bytes(scalar), raw, message, signer_id=_check_id(signer_id))
     return der_to_raw(der, SIZE)

@@ -16,6 +16,7 @@ _TYPE_NAMES: Final = {dict: "object", list: "array", str: "string", bool: "boole
 JsonValue = None | bool | int | str | list["JsonValue"] | dict[str, "JsonValue"]
 
 INT_MAX: Final = 2**53 - 1
+DEPTH_MAX: Final = 16
 _WRITE_DEPTH_MAX: Final = 100
 # Possessive and closed by "?" so that a hostile text is read once, whatever it holds.
 _BRACKET_OR_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -42,8 +43,39 @@ def _decode(data: bytes | str, what: str, max_bytes: int) -> str:
     raise MalformedError("form.size", f"{what}: larger than {max_bytes} bytes")
 
 
+class _UnreadableError(Exception):
+    """What the decoder's hooks raise; ``parse_json`` adds what was being read."""
+
+
+def _members(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise _UnreadableError("a member occurs twice")
+    return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 17 or abs(int(digits)) > INT_MAX or digits == "-0":
+        raise _UnreadableError("an integer beyond ±(2^53−1), or -0")
+    return int(digits)
+
+
+def _no_float(_: str) -> NoReturn:
+    raise _UnreadableError("a number that is not an integer")
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_members, parse_int=_integer, parse_float=_no_float, parse_constant=_no_float
+)
+_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+)
+
+
 def _check_depth(text: str, what: str, max_depth: int) -> None:
     """Bound the nesting before the parser recurses into it."""
+    if text.count("[") + text.count("{") <= max_depth:
+        return
     depth = 0
     for token in _BRACKET_OR_STRING.finditer(text):
         char = text[token.start()]
@@ -55,29 +87,14 @@ def _check_depth(text: str, what: str, max_depth: int) -> None:
             depth -= 1
 
 
-def parse_json(data: bytes | str, *, what: str, max_bytes: int, max_depth: int = 16) -> JsonValue:
+def parse_json(data: bytes | str, *, what: str, max_bytes: int, max_depth: int = DEPTH_MAX) -> JsonValue:
     """Parse strictly; ``what`` names the input in the error. Raises MalformedError (``form.size``, ``form.json``)."""
     text = _decode(data, what, max_bytes)
     _check_depth(text, what, max_depth)
-
-    def members(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
-        value = dict(pairs)
-        if len(value) != len(pairs):
-            _refuse(what, "a member occurs twice")
-        return value
-
-    def integer(digits: str) -> int:
-        if len(digits) > 17 or abs(int(digits)) > INT_MAX or digits == "-0":
-            _refuse(what, "an integer beyond ±(2^53−1), or -0")
-        return int(digits)
-
-    def no_float(_: str) -> NoReturn:
-        _refuse(what, "a number that is not an integer")
-
     try:
-        value = json.loads(
-            text, object_pairs_hook=members, parse_int=integer, parse_float=no_float, parse_constant=no_float
-        )
+        value = _DECODER.decode(text)
+    except _UnreadableError as error:
+        _refuse(what, str(error))
     except json.JSONDecodeError as error:
         _refuse(what, f"not JSON (at character {error.pos})")
     if "\\u" in text:
@@ -88,24 +105,41 @@ def parse_json(data: bytes | str, *, what: str, max_bytes: int, max_depth: int =
     return cast(JsonValue, value)
 
 
-def _deeper_than(value: object, limit: int) -> bool:
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-    return limit < 0 or any(_deeper_than(child, limit - 1) for child in children)
+def _check_readable(value: object, depth_left: int) -> None:
+    """Refuse what ``parse_json`` would, but for lone surrogates: in one walk, cheaper than reading it again.
+
+    The depth is not left to RecursionError: a library may have raised that limit beyond what the C stack can hold.
+    """
+    if isinstance(value, str) or value is None:
+        return
+    if isinstance(value, int):
+        if not -INT_MAX <= value <= INT_MAX:
+            _refuse("output", "an integer beyond ±(2^53−1)")
+    elif depth_left == 0:
+        _refuse("output", "nested too deep")
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            if not isinstance(name, str):
+                _refuse("output", "a member name that is not a string")
+            _check_readable(member, depth_left - 1)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            if not isinstance(item, str):
+                _check_readable(item, depth_left - 1)
+    else:
+        _refuse("output", "a value that JSON can't hold, or a fraction")
 
 
-def dump_json(value: JsonValue | Mapping[str, JsonValue]) -> bytes:
+def dump_json(value: JsonValue | Mapping[str, JsonValue], *, max_depth: int = _WRITE_DEPTH_MAX) -> bytes:
     """Write the one canonical spelling: UTF-8, members sorted by code point, no blanks, only needed escapes.
 
-    Raises MalformedError (``form.json``) for what has no JSON text (a lone surrogate, NaN, a loop) or is nested deeper
-    than 100.
+    Raises MalformedError (``form.json``) for all that ``parse_json`` with the same ``max_depth`` would refuse.
     """
-    # Not left to RecursionError: a library may have raised the limit beyond what the encoder's C stack can hold.
-    if _deeper_than(value, _WRITE_DEPTH_MAX):
-        _refuse("output", f"nested deeper than {_WRITE_DEPTH_MAX}")
+    _check_readable(value, max_depth)
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
-    except ValueError:
-        _refuse("output", "a value that JSON can't hold")
+        return _ENCODER.encode(value).encode()
+    except UnicodeEncodeError:
+        _refuse("output", "a lone surrogate")
 
 
 def json_object(

@@ -4,15 +4,21 @@ import dataclasses
 import hmac
 import time
 from collections.abc import Callable
+from functools import reduce
+from types import MappingProxyType
 
 import pytest
 
 from signing import (
     Ed25519Signer,
     Es256Signer,
+    Es384Signer,
     JsonValue,
     LedgerError,
     MalformedError,
+    Secret,
+    Signer,
+    Sm2Signer,
     VerificationError,
     b64url_encode,
     dump_json,
@@ -23,14 +29,15 @@ from signing import (
 
 _TYP = "grant+jwt"
 _MAX = 8192
-_ED, _EC = Ed25519Signer(b"\x01" * 32), Es256Signer(b"\x01" * 32)
+_ED, _EC = Ed25519Signer(Secret(b"\x01" * 32)), Es256Signer(Secret(b"\x01" * 32))
+_ALL: tuple[Signer, ...] = (_ED, _EC, Es384Signer(Secret(b"\x01" * 48)), Sm2Signer.generate(bytes))
 _KID = _ED.public_key.key_id
 _GOOD: dict[str, JsonValue] = {"alg": "Ed25519", "kid": _KID, "typ": _TYP}
 
-_SIGNERS = pytest.mark.parametrize("signer", [_ED, _EC], ids=["Ed25519", "ES256"])
+_SIGNERS = pytest.mark.parametrize("signer", _ALL, ids=lambda signer: signer.public_key.algorithm)
 
 
-def _token(header: bytes | dict, payload: bytes = b'{"iss":"a"}', signer: Ed25519Signer | Es256Signer = _ED) -> str:
+def _token(header: bytes | dict, payload: bytes = b'{"iss":"a"}', signer: Signer = _ED) -> str:
     """A token whose signature is good, whatever its header and payload say."""
     raw = header if isinstance(header, bytes) else dump_json(header)
     signing_input = f"{b64url_encode(raw)}.{b64url_encode(payload)}"
@@ -44,7 +51,7 @@ def _refused(text: str, *, typ: str = _TYP) -> str:
 
 
 @_SIGNERS
-def test_round_trip(signer: Ed25519Signer | Es256Signer) -> None:
+def test_round_trip(signer: Signer) -> None:
     claims: dict[str, JsonValue] = {"iss": "uscc:1", "名": "电子证照", "n": [1, True, None, {"x": "\u2028"}]}
     text = sign_jws(signer, typ=_TYP, claims=claims)
     jws = parse_jws(text, typ=_TYP, max_bytes=len(text))
@@ -111,8 +118,33 @@ def test_algorithm_confusion() -> None:
     assert _refused(_token(_GOOD, signer=_EC)) == "signature.invalid"
 
 
+@_SIGNERS
+def test_the_kid_of_a_key_with_the_alg_of_another(signer: Signer) -> None:
+    """``alg`` is compared with the key's own; it never chooses how to verify."""
+    kid = signer.public_key.key_id
+    for other in _ALL:
+        text = _token({"alg": other.public_key.algorithm, "kid": kid, "typ": _TYP}, signer=signer)
+        jws = parse_jws(text, typ=_TYP, max_bytes=_MAX)
+        if other is signer:
+            assert verify_jws(jws, signer.public_key).claims == {"iss": "a"}
+        else:
+            with pytest.raises(VerificationError) as caught:
+                verify_jws(jws, signer.public_key)
+            assert caught.value.code == "signature.key"
+
+
+@_SIGNERS
+@pytest.mark.parametrize("length", [0, 1, 63, 65, 95, 97, 128, 2420])
+def test_signatures_of_other_lengths(signer: Signer, length: int) -> None:
+    text = sign_jws(signer, typ=_TYP, claims={})
+    cut = f"{text.rpartition('.')[0]}.{b64url_encode((signer.sign(b'') * 26)[:length])}"
+    with pytest.raises(VerificationError) as caught:
+        verify_jws(parse_jws(cut, typ=_TYP, max_bytes=_MAX), signer.public_key)
+    assert caught.value.code == "signature.invalid"
+
+
 def test_kid_of_another_key() -> None:
-    other = Ed25519Signer(b"\x02" * 32)
+    other = Ed25519Signer(Secret(b"\x02" * 32))
     for kid in (other.public_key.key_id, _KID + "=", _KID.lower(), "", "../../dev/null"):
         assert _refused(_token(_GOOD | {"kid": kid})) == "signature.key"
     text = sign_jws(other, typ=_TYP, claims={})
@@ -193,13 +225,13 @@ _WAYS: dict[str, Callable[[str, str, str], str]] = {
 
 @_SIGNERS
 @pytest.mark.parametrize("way", _WAYS)
-def test_other_spellings(way: str, signer: Ed25519Signer | Es256Signer) -> None:
+def test_other_spellings(way: str, signer: Signer) -> None:
     parts = _with_special_characters(signer).split(".")
     with pytest.raises(LedgerError):
         verify_jws(parse_jws(_WAYS[way](*parts), typ=_TYP, max_bytes=_MAX), signer.public_key)
 
 
-def _with_special_characters(signer: Ed25519Signer | Es256Signer) -> str:
+def _with_special_characters(signer: Signer) -> str:
     """A good token whose signature has both ``-`` and ``_``, so that another alphabet shows."""
     for number in range(1000):
         text = sign_jws(signer, typ=_TYP, claims={"n": number})
@@ -213,6 +245,41 @@ def test_huge_input_is_refused_before_anything_is_decoded(text: str) -> None:
     started = time.process_time()
     assert _refused(text) == "form.size"
     assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["." * 10_000, ".." * 5000 + "a", "a." * 5000, " . . ", "\n.\n.\n",
+     "\u00e9.\u00e9.\u00e9", "Ａ.Ａ.Ａ", "\ud800..", "\x00.\x00.\x00", "A.A.A", "=.=.=",
+     "e30.e30.", "e30..e30", ".e30.e30", "e30.e30.e30.e30.e30"],
+    ids=range(15),
+)  # fmt: skip
+def test_texts_that_are_no_tokens(text: str) -> None:
+    started = time.process_time()
+    with pytest.raises(MalformedError):
+        parse_jws(text, typ=_TYP, max_bytes=20_000)
+    assert time.process_time() - started < 0.5
+
+
+_RFC7515_PAYLOAD = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+_RFC7515 = {
+    "A.1 HS256": "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."
+    f"{_RFC7515_PAYLOAD}.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+    "A.2 RS256": f"eyJhbGciOiJSUzI1NiJ9.{_RFC7515_PAYLOAD}.{'A' * 342}",
+    "A.3 ES256": f"eyJhbGciOiJFUzI1NiJ9.{_RFC7515_PAYLOAD}."
+    "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
+    "A.4 ES512": f"eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA.{'A' * 176}",
+    "A.5 none": f"eyJhbGciOiJub25lIn0.{_RFC7515_PAYLOAD}.",
+}
+
+
+@pytest.mark.parametrize("name", _RFC7515)
+def test_examples_of_rfc_7515_name_neither_key_nor_kind(name: str) -> None:
+    """Their signatures are checked in ``test_signing_keys``; as tokens of ours they have no ``kid`` and no ``typ``."""
+    for typ in (_TYP, "JWT", ""):
+        with pytest.raises(MalformedError) as caught:
+            parse_jws(_RFC7515[name], typ=typ, max_bytes=_MAX)
+        assert caught.value.code == "form.member"
 
 
 def test_size_limits_are_exact() -> None:
@@ -247,12 +314,19 @@ def test_personal_values_show_in_no_repr_and_no_error() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["\ud800", 2**53, -(2**53), 10**5000, float("nan"), 1.5],
-    ids=["surrogate", "2^53", "-2^53", "big", "nan", "1.5"],
-)
+    ["\ud800", {"\udfff": 1}, 2**53, -(2**53), 10**5000, float("nan"), 1.5, 1.0, b"x", {1: 2}, {1}, object(), [[1.5]],
+     reduce(lambda inner, _: [inner], range(15), [])],
+    ids=range(14),
+)  # fmt: skip
 def test_what_we_could_not_read_is_not_signed(value: JsonValue) -> None:
     with pytest.raises(MalformedError):
         sign_jws(_ED, typ=_TYP, claims={"a": value})
+
+
+def test_claims_as_deep_as_the_reader_allows() -> None:
+    claims: dict[str, JsonValue] = {"a": reduce(lambda inner, _: [inner], range(14), [])}
+    text = sign_jws(_ED, typ=_TYP, claims=MappingProxyType(claims))
+    assert verify_jws(parse_jws(text, typ=_TYP, max_bytes=_MAX), _ED.public_key).claims == claims
 
 
 def test_verified_tokens_are_frozen() -> None:

@@ -11,21 +11,25 @@ from pathlib import Path
 import pytest
 
 from signing import (
+    ALGORITHM_NAMES,
+    Algorithm,
     LedgerError,
     MalformedError,
+    Secret,
     UnavailableError,
     VerificationError,
     b64_encode,
     dump_json,
+    generate_signer,
 )
-from signing.keyfile import open_secret, read_key_file, seal_secret, signer_of, write_key_file
+from signing.keyfile import open_key_file, open_secret, read_key_file, seal_secret, signer_of, write_key_file
 
-_PASSPHRASE = "长的口令".encode()
-_SECRET = b"\x41" * 32
+_PASSPHRASE = Secret("长的口令".encode())
+_SECRET = Secret(b"\x41" * 32)
 
 
 def _seal(secret: bytes = _SECRET, *, kind: str = "Ed25519", log_n: int = 10) -> bytes:
-    return seal_secret(secret, _PASSPHRASE, kind=kind, random_bytes=os.urandom, log_n=log_n)
+    return seal_secret(Secret(secret), _PASSPHRASE, kind=kind, random_bytes=os.urandom, log_n=log_n)
 
 
 # Always the same file: what it holds shows in the names of tests, which must not change from run to run.
@@ -36,11 +40,12 @@ def _changed(**members: object) -> bytes:
     return dump_json(json.loads(_FILE) | members) + b"\n"
 
 
-@pytest.mark.parametrize("kind", ["Ed25519", "ES256"])
-def test_round_trip_of_a_signer(kind: str) -> None:
-    signer = signer_of(*open_secret(_seal(kind=kind), _PASSPHRASE))
-    assert signer.public_key.algorithm == kind
-    assert signer.secret_bytes() == _SECRET
+@pytest.mark.parametrize("kind", ALGORITHM_NAMES)
+def test_round_trip_of_a_signer(kind: Algorithm) -> None:
+    made = generate_signer(kind, os.urandom)
+    signer = signer_of(*open_secret(_seal(made.secret_bytes(), kind=kind), _PASSPHRASE))
+    assert signer.public_key == made.public_key
+    assert signer.secret_bytes() == made.secret_bytes()
     signer.public_key.verify(signer.sign(b"m"), b"m")
 
 
@@ -49,13 +54,24 @@ def test_round_trip_of_other_secrets(secret: bytes) -> None:
     data = _seal(secret, kind="secp256k1")
     assert open_secret(data, _PASSPHRASE) == ("secp256k1", secret)
     with pytest.raises(MalformedError):
-        signer_of("secp256k1", secret)
+        signer_of("secp256k1", Secret(secret))
 
 
 def test_secret_of_wrong_length_is_no_signer() -> None:
-    for kind, secret in (("Ed25519", b"x"), ("ES256", bytes(32)), ("ES256", b"x"), ("", _SECRET)):
+    other = generate_signer("SM2-SM3", os.urandom).secret_bytes()
+    for kind, secret in (
+        ("Ed25519", b"x"),
+        ("ES256", bytes(32)),
+        ("ES256", b"x"),
+        ("ES384", b"\x41" * 32),
+        ("SM2-SM3", b"\x41" * 32),
+        ("SM2-SM3", b"\x41" * 96),
+        ("SM2-SM3", b"\x41" * 32 + other[32:]),
+        ("", _SECRET),
+        ("SM2", _SECRET),
+    ):
         with pytest.raises(MalformedError):
-            signer_of(kind, secret)
+            signer_of(kind, Secret(secret))
 
 
 def test_randomness_is_a_parameter_and_each_file_is_another() -> None:
@@ -73,11 +89,21 @@ def test_default_cost() -> None:
     assert open_secret(data, _PASSPHRASE)[1] == _SECRET
 
 
-@pytest.mark.parametrize("passphrase", [b"", b"wrong", _PASSPHRASE + b"\n", _PASSPHRASE[:-1]])
+@pytest.mark.parametrize("passphrase", [b"\x00", b"wrong", bytes(_PASSPHRASE) + b"\n", bytes(_PASSPHRASE)[:-1]])
 def test_wrong_passphrase(passphrase: bytes) -> None:
     with pytest.raises(VerificationError) as caught:
-        open_secret(_FILE, passphrase)
+        open_secret(_FILE, Secret(passphrase))
     assert caught.value.code == "keyfile.passphrase"
+
+
+def test_empty_passphrase() -> None:
+    for attempt in (
+        lambda: open_secret(_FILE, Secret()),
+        lambda: seal_secret(_SECRET, Secret(), kind="Ed25519", random_bytes=os.urandom),
+    ):
+        with pytest.raises(MalformedError) as caught:
+            attempt()
+        assert caught.value.code == "passphrase.empty"
 
 
 def test_every_changed_byte_is_refused() -> None:
@@ -166,11 +192,12 @@ def test_a_file_that_could_not_be_read_again_is_not_made() -> None:
 
 def test_nothing_secret_in_errors() -> None:
     attempts: list[Callable[[], object]] = [
-        lambda: open_secret(_FILE, b"wrong"),
+        lambda: open_secret(_FILE, Secret(b"wrong")),
         lambda: open_secret(_FILE[:-9], _PASSPHRASE),
         lambda: open_secret(_changed(box=b64_encode(bytes(40))), _PASSPHRASE),
-        lambda: signer_of("Ed25519", _SECRET + b"A"),
-        lambda: signer_of("ES256", _SECRET + b"A"),
+        lambda: signer_of("Ed25519", Secret(_SECRET + b"A")),
+        lambda: signer_of("ES256", Secret(_SECRET + b"A")),
+        lambda: signer_of("SM2-SM3", Secret(_SECRET * 3)),
         lambda: signer_of("AAAA", _SECRET),
     ]
     for attempt in attempts:
@@ -237,3 +264,23 @@ def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
     with pytest.raises(MalformedError) as caught:
         open_secret(data, _PASSPHRASE)
     assert caught.value.code == "form.size"
+
+
+def test_errors_name_the_file_and_say_what_to_do(tmp_path: Path) -> None:
+    path, later = tmp_path / "issuer.key", tmp_path / "later.key"
+    write_key_file(path, _FILE)
+    later.write_bytes(_changed(version="ematerials/keyfile/v2"))
+    assert open_key_file(path, _PASSPHRASE) == ("Ed25519", _SECRET)
+    attempts: list[tuple[Callable[[], object], str, str]] = [
+        (lambda: open_key_file(path, Secret(b"wrong")), "issuer.key", "put the file back from a backup"),
+        (lambda: open_key_file(path, Secret()), "issuer.key", "give another"),
+        (lambda: open_key_file(later, _PASSPHRASE), "later.key", "the version is not ematerials/keyfile/v1"),
+        (lambda: open_key_file(tmp_path / "gone.key", _PASSPHRASE), "gone.key", "No such file"),
+        (lambda: write_key_file(path, _FILE), "issuer.key", "choose another name"),
+        (lambda: write_key_file(tmp_path / "x/issuer.key", _FILE), "issuer.key", "No such file"),
+    ]
+    for attempt, name, advice in attempts:
+        with pytest.raises(LedgerError) as caught:
+            attempt()
+        assert name in str(caught.value)
+        assert advice in str(caught.value)

@@ -1,5 +1,6 @@
 """Signed notes: published vectors, the rules for lines, and every changed byte."""
 
+import base64
 import hashlib
 import json
 import time
@@ -13,14 +14,19 @@ from signing import (
     LedgerError,
     MalformedError,
     NoteKey,
+    Secret,
     VerificationError,
+    add_signature,
     b64_encode,
     open_note,
     parse_note,
+    sign_line,
     sign_note,
 )
 
-_NOTES = json.loads((Path(__file__).parents[2] / "vectors/signing_standards.json").read_text(encoding="utf-8"))["notes"]
+_VECTORS = Path(__file__).parents[2] / "vectors"
+_NOTES = json.loads((_VECTORS / "signing_standards.json").read_text(encoding="utf-8"))["notes"]
+_GO = json.loads((_VECTORS / "signed_notes.json").read_text(encoding="utf-8"))["go"]
 _SIGNER, _OTHER = Ed25519Signer(b"\x01" * 32), Ed25519Signer(b"\x02" * 32)
 _NAME, _TEXT = "example.gov/licences", "example.gov/licences\n8\n电子证照\n".encode()
 _KEY = NoteKey.ed25519(_NAME, _SIGNER.public_key.raw)
@@ -49,7 +55,7 @@ def test_published_notes(vector: dict) -> None:
     raw, key = vector["note"].encode(), _vector_key(vector)
     note = open_note(raw, [key])
     assert (note.raw, note.text) == (raw, raw.rpartition(b"\n\n")[0] + b"\n")
-    assert [line.name for line in note.verified] == [key.name]
+    assert [line.key.name for line in note.verified] == [key.name]
     assert key.key_id.hex() == vector.get("key_id", key.key_id.hex())
     if "seed" in vector:
         signed = sign_note(note.text, name=key.name, signer=Ed25519Signer(bytes.fromhex(vector["seed"])))
@@ -61,6 +67,24 @@ def test_digests_of_the_published_checkpoint() -> None:
     log_line_only = b"".join(raw.splitlines(keepends=True)[:-1])
     figures = [(len(data), hashlib.sha256(data).hexdigest()[:8]) for data in (raw, log_line_only, parse_note(raw).text)]
     assert figures == [(315, "2c7177fc"), (187, "afc60298"), (68, "fa87a91d")]
+
+
+def test_notes_of_the_go_library() -> None:
+    keys = [NoteKey.parse(vkey) for vkey in _GO["vkeys"]]
+    text, (peter, enoch) = _GO["text"].encode(), [line.encode() for line in _GO["lines"]]
+    seed = base64.b64decode(_GO["private_key"].split("+", 4)[4])[1:]
+    assert sign_note(text, name="PeterNeumann", signer=Ed25519Signer(Secret(seed))) == text + b"\n" + peter
+    note = text + b"\n" + peter + enoch
+    for known in (keys, keys[:1], keys[1:]):
+        assert [line.key for line in open_note(note, known).verified] == known
+    unknown = NoteKey.parse(_GO["unknown_vkey"])
+    assert _code(note, unknown) == "note.unknown-key"
+    for bad in (
+        text + b"\n" + peter * 101, text + b"\n", note[:-1], b"\x01" + note, b"\xff" + note,
+        note + b"Unexpected line.\n", note.replace(b"PeterNeumann", b"Bad Name"),
+        text + b"\n" + peter[:60] + b"AB" + peter[60:], text + b"\n" + peter[:60] + b"ABCD" + peter[60:],
+    ):  # fmt: skip
+        assert _code(bad, *keys) in ("note.form", "note.line", "note.signature", "form.base64")
 
 
 @pytest.mark.parametrize("vector", _NOTES, ids=lambda vector: vector["name"])
@@ -116,8 +140,8 @@ def test_several_lines() -> None:
     other = NoteKey.ed25519("witness.example/w1", _OTHER.public_key.raw)
     signed = _line(other.name, other.key_id, _OTHER.sign(_TEXT))
     for note in (_NOTE + signed, _NOTE[: -len(_LINE)] + signed + _LINE):
-        assert {line.name for line in open_note(note, [_KEY, other]).verified} == {_NAME, other.name}
-        assert [line.name for line in open_note(note, [other]).verified] == [other.name]
+        assert {line.key.name for line in open_note(note, [_KEY, other]).verified} == {_NAME, other.name}
+        assert [line.key.name for line in open_note(note, [other]).verified] == [other.name]
         assert len(parse_note(note).signatures) == 2
 
 
@@ -138,7 +162,7 @@ def test_several_lines() -> None:
 )
 def test_lines_of_unknown_keys_are_ignored(line: bytes, place: str) -> None:
     note = _NOTE[: -len(_LINE)] + (line + _LINE if place == "before" else _LINE + line)
-    assert [found.key_id for found in open_note(note, [_KEY]).verified] == [_KEY.key_id]
+    assert [found.key for found in open_note(note, [_KEY]).verified] == [_KEY]
     assert _code(_NOTE[: -len(_LINE)] + line) == "note.unknown-key"
 
 
@@ -166,6 +190,33 @@ def test_a_line_twice_counts_once() -> None:
     assert len(open_note(_NOTE + _LINE, [_KEY]).verified) == 1
     assert len(open_note(_NOTE + _LINE, [_KEY, _KEY]).verified) == 1
     assert len(parse_note(_NOTE + _LINE).signatures) == 2
+
+
+def test_lines_are_added_one_by_one() -> None:
+    line = sign_line(_TEXT, name="witness.example/w1", signer=_OTHER)
+    other = NoteKey.of("witness.example/w1", _OTHER.public_key)
+    note = add_signature(_NOTE, line)
+    assert note == _NOTE + line
+    assert [found.key for found in open_note(note, [other, _KEY]).verified] == [_KEY, other]
+    assert add_signature(note, line) == note + line
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"\n", b"\n" + _LINE, _LINE[:-1], _LINE + b"\n", _LINE * 2, b"x\n" + _LINE, b"\n\n" + _LINE,
+     _LINE + b"\n" + _LINE, b"x\n", "— x YQ==\n".encode(), b"\xff\n"],
+    ids=range(12),
+)  # fmt: skip
+def test_only_one_whole_line_is_added(line: bytes) -> None:
+    with pytest.raises(MalformedError):
+        add_signature(_NOTE, line)
+
+
+def test_nothing_is_added_to_what_is_no_note_or_full() -> None:
+    for note in (b"", _TEXT, _TEXT + b"\n", _NOTE[:-1], _NOTE + _LINE * 99):
+        with pytest.raises(MalformedError):
+            add_signature(note, _LINE)
+    assert len(parse_note(add_signature(_NOTE + _LINE * 98, _LINE)).signatures) == 100
 
 
 def test_two_known_keys_with_one_id_are_refused() -> None:
