@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 WORKSPACE ?= workspace
 
-.PHONY: help demo test lint format check-contract bench clean constraints
+.PHONY: help demo test test-servers lint format check-contract bench clean constraints
 
 help: ## list the targets · 列出可用目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -27,8 +27,11 @@ $(VENV)/.dev: $(VENV)/.run
 demo: $(VENV)/.run ## the main job as a story, on the embedded defaults · 演示全流程
 	@$(BIN)/ematerials demo --workspace $(WORKSPACE)
 
-test: $(VENV)/.dev ## the test suite · 运行测试
+test: $(VENV)/.dev test-servers ## the test suite · 运行测试
 	@$(BIN)/python -m pytest -n 2 -q
+
+test-servers: ## SoftHSM2 for the HSM tests: installed where root and apt-get are there · 安装 HSM 测试所需的 SoftHSM2
+	@sh tests/support/install_softhsm.sh
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter · 静态检查
 	@$(BIN)/ruff check .

@@ -1,7 +1,8 @@
 """Makes finished anchor proofs: evidence of a node and the log's signed note, passed by our own offline verifier."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from anchors.account import Account
 from anchors.outbox import AnchorScope
 from anchors.ports import Evidence
 from anchors.profile import TrustProfile
@@ -15,13 +16,13 @@ from signing import NoteKey, dump_json
 class AnchorTarget:
     """Where one log is anchored and by whom.
 
-    ``anchor_key`` is the 32-byte secp256k1 secret of an account the origin's admin has allowed; ``gas_price`` in wei.
+    ``account`` is one that the origin's admin has allowed; ``gas_price`` in wei.
     """
 
     profile: TrustProfile
     contract: bytes
     log_key: NoteKey
-    anchor_key: bytes = field(repr=False)
+    account: Account
     gas_price: int = 0
 
     @property

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from eth_account import Account
 from eth_hash.auto import keccak
 
+from anchors.account import Account, account_address
 from anchors.contract import (
     RevertName,
     decode_bool,
@@ -26,7 +26,7 @@ from anchors.contract import (
 )
 from anchors.hexdata import to_hex
 from anchors.jsonrpc import NodeError, Rpc, read_data, read_object, read_quantity, read_result
-from anchors.transaction import account_address
+from anchors.transaction import sign_transaction
 from signing import JsonValue, RefusedError, UnavailableError
 
 _GAS_MARGIN: Final = (6, 5)
@@ -62,15 +62,15 @@ class Deployment:
     tx_hash: bytes
 
 
-def deploy_contract(network: Network, *, governor_key: bytes) -> Deployment:
-    """Create the anchor contract with the key's account as its governor.
+def deploy_contract(network: Network, *, governor: Account) -> Deployment:
+    """Create the anchor contract with ``governor`` as its governor.
 
     Raises UnavailableError (``chain.*``; look at the chain before deploying again) and RefusedError
     (``chain.code-differs``) if other code than the artifact's runs at the address.
     """
     artifact = load_artifact()
-    calldata = artifact.bytecode + encode_constructor(account_address(governor_key))
-    receipt, tx_hash = _transact(network, governor_key, None, calldata)
+    calldata = artifact.bytecode + encode_constructor(account_address(governor))
+    receipt, tx_hash = _transact(network, governor, None, calldata)
     address = read_data(receipt.get("contractAddress"), "contract address", length=_ADDRESS_BYTES)
     code = read_data(_ask(network, "eth_getCode", [to_hex(address), "latest"]), "contract code")
     if keccak(code) != artifact.code_hash:
@@ -79,7 +79,7 @@ def deploy_contract(network: Network, *, governor_key: bytes) -> Deployment:
     return Deployment(address, block_number, artifact.code_hash, tx_hash)
 
 
-def register_origin(network: Network, *, contract: bytes, governor_key: bytes, name: str, admin: bytes) -> bytes:
+def register_origin(network: Network, *, contract: bytes, governor: Account, name: str, admin: bytes) -> bytes:
     """Open the origin ``name`` under ``admin``; return its id. Repeatable.
 
     Raises RefusedError (``chain.refused``), also if the origin belongs to another admin.
@@ -87,18 +87,18 @@ def register_origin(network: Network, *, contract: bytes, governor_key: bytes, n
     origin = origin_id(name)
     info = decode_origin_info(_view(network, contract, encode_origin_info(origin)))
     if info.status == 0:
-        _transact(network, governor_key, contract, encode_register_origin(name, admin))
+        _transact(network, governor, contract, encode_register_origin(name, admin))
     elif info.admin != admin:
         raise RefusedError("chain.refused", "the origin is registered with another admin")
     return origin
 
 
 def set_anchorer(
-    network: Network, *, contract: bytes, admin_key: bytes, origin: bytes, anchorer: bytes, allowed: bool = True
+    network: Network, *, contract: bytes, admin: Account, origin: bytes, anchorer: bytes, allowed: bool = True
 ) -> None:
     """Allow or disallow an account to anchor for ``origin``. Repeatable. Raises RefusedError (``chain.refused``)."""
     if decode_bool(_view(network, contract, encode_is_anchorer(origin, anchorer))) != allowed:
-        _transact(network, admin_key, contract, encode_set_anchorer(origin, anchorer, allowed=allowed))
+        _transact(network, admin, contract, encode_set_anchorer(origin, anchorer, allowed=allowed))
 
 
 def _ask(network: Network, method: str, params: list[JsonValue]) -> JsonValue:
@@ -110,9 +110,11 @@ def _view(network: Network, contract: bytes, calldata: bytes) -> bytes:
     return read_data(_ask(network, "eth_call", [call, "latest"]), "eth_call")
 
 
-def _transact(network: Network, key: bytes, to: bytes | None, calldata: bytes) -> tuple[dict[str, JsonValue], bytes]:
+def _transact(
+    network: Network, account: Account, to: bytes | None, calldata: bytes
+) -> tuple[dict[str, JsonValue], bytes]:
     """Estimate, sign, send and wait; return the receipt of a success and the transaction's hash."""
-    sender = account_address(key)
+    sender = account_address(account)
     call: dict[str, JsonValue] = {"from": to_hex(sender), "data": to_hex(calldata)}
     if to is not None:
         call["to"] = to_hex(to)
@@ -121,20 +123,20 @@ def _transact(network: Network, key: bytes, to: bytes | None, calldata: bytes) -
     except NodeError as error:
         _refuse(error)
     count = _ask(network, "eth_getTransactionCount", [to_hex(sender), "latest"])
-    fields = {
-        "chainId": network.chain_id,
-        "nonce": read_quantity(count, "eth_getTransactionCount"),
-        "value": 0,
-        "data": calldata,
-        "gas": estimate * _GAS_MARGIN[0] // _GAS_MARGIN[1],
-        "gasPrice": network.gas_price,
-    }
-    signed = Account.sign_transaction(fields if to is None else {**fields, "to": to}, key)
-    _ask(network, "eth_sendRawTransaction", [to_hex(bytes(signed.raw_transaction))])
-    receipt = _wait_for_receipt(network, bytes(signed.hash))
+    signed = sign_transaction(
+        account,
+        chain_id=network.chain_id,
+        nonce=read_quantity(count, "eth_getTransactionCount"),
+        to=to,
+        calldata=calldata,
+        gas_limit=estimate * _GAS_MARGIN[0] // _GAS_MARGIN[1],
+        gas_price=network.gas_price,
+    )
+    _ask(network, "eth_sendRawTransaction", [to_hex(signed.raw)])
+    receipt = _wait_for_receipt(network, signed.tx_hash)
     if read_quantity(receipt.get("status"), "receipt status") != 1:
         raise RefusedError("chain.refused", "the transaction was mined, but it failed")
-    return receipt, bytes(signed.hash)
+    return receipt, signed.tx_hash
 
 
 def _refuse(error: NodeError) -> NoReturn:

@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from eth_keys.datatypes import Signature
-from eth_keys.exceptions import BadSignature
-from eth_utils.exceptions import ValidationError
-
+from anchors.account import recover_address
 from anchors.header import BftHeader
 from signing import VerificationError
 
-_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+_SEAL_BYTES: Final = 65
 
 
 def seal_quorum(validators: int) -> int:
@@ -36,14 +33,12 @@ def recover_signer(seal: bytes, digest: bytes) -> bytes:
     Only v of 0 or 1 and the lower s are accepted, as honest nodes write them: one spelling per seal.
     Raises VerificationError (``anchor.seal``).
     """
-    r, s = int.from_bytes(seal[:32], "big"), int.from_bytes(seal[32:64], "big")
-    if len(seal) != 65 or not 0 < r < _ORDER or not 0 < s <= _ORDER // 2 or seal[64] > 1:
-        raise VerificationError("anchor.seal", "header: a seal is not 65 bytes of r, low s and v in range")
-    try:
-        public_key = Signature(seal).recover_public_key_from_msg_hash(digest)
-    except (BadSignature, ValidationError, ValueError):
-        raise VerificationError("anchor.seal", "header: no key can have made a seal") from None
-    return public_key.to_canonical_address()
+    if len(seal) != _SEAL_BYTES:
+        raise VerificationError("anchor.seal", "header: a seal is not 65 bytes")
+    signer = recover_address(digest, int.from_bytes(seal[:32]), int.from_bytes(seal[32:64]), seal[64])
+    if signer is None:
+        raise VerificationError("anchor.seal", "header: no key can have made a seal, or not with low s and v of 0 or 1")
+    return signer
 
 
 def recover_sealers(header: BftHeader) -> frozenset[bytes]:

@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 
 from sqlalchemy import Connection
 
+from anchors.account import account_address
 from anchors.capture import AnchorTarget, capture_proof
 from anchors.contract import encode_anchor, origin_id
 from anchors.guard import LogView, check_chain_head, head_checkpoint
@@ -30,7 +31,7 @@ from anchors.outbox import (
 )
 from anchors.ports import Chain, ChainHead, Evidence, Pending
 from anchors.store import SqlAnchorProofs, SqlOutbox
-from anchors.transaction import account_address, sign_transaction
+from anchors.transaction import sign_transaction
 from ledger import open_checkpoint
 from signing import RefusedError, UnavailableError, VerificationError, sha256
 
@@ -56,7 +57,7 @@ class AnchorWorker:
         self._target = target
         self._transactions = transactions
         self._log = log
-        self._sender = account_address(target.anchor_key)
+        self._sender = account_address(target.account)
 
     def run(self, *, now: int) -> Submission | None:
         """Advance until nothing more can be done now; the last state reached, None if nothing was to do.
@@ -190,7 +191,7 @@ class AnchorWorker:
         with self._transactions() as connection:
             nonce = SqlOutbox(connection, submission.scope).next_nonce(self._sender, quote.nonce)
             transaction = sign_transaction(
-                self._target.anchor_key,
+                self._target.account,
                 chain_id=submission.scope.chain_id,
                 nonce=nonce,
                 to=submission.scope.contract,

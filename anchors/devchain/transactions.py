@@ -8,16 +8,14 @@ from typing import Final
 
 import rlp
 from eth_hash.auto import keccak
-from eth_keys.datatypes import Signature
-from eth_keys.exceptions import BadSignature
 
+from anchors.account import recover_address
 from anchors.devchain.machine import Message
 from anchors.strict_rlp import rlp_bytes, rlp_decode, rlp_list, rlp_uint
 from signing.errors import MalformedError
 
 MAX_RAW_BYTES: Final = 128 * 1024
 _FIRST_LIST_BYTE: Final = 0xC0
-_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1
 _ADDRESS_BYTES: Final = 20
 _ITEMS: Final = 9
 _WHAT: Final = "transaction"
@@ -68,16 +66,9 @@ def decode_transaction(raw: bytes) -> SignedTransaction:
         raise MalformedError("form.rlp", "to: an address or nothing is needed")
     chain_id = (v - 35) // 2 if v >= 35 else None
     unsigned = [nonce, gas_price, gas, to, value, data, *([] if chain_id is None else [chain_id, 0, 0])]
-    sender = _recover(keccak(rlp.encode(unsigned)), v - 27 if chain_id is None else (v - 35) % 2, r, s)
+    sender = recover_address(keccak(rlp.encode(unsigned)), r, s, v - 27 if chain_id is None else (v - 35) % 2)
+    if sender is None:
+        raise MalformedError("form.transaction.signature", "transaction: no key can have made the signature")
     return SignedTransaction(
         raw, keccak(raw), sender, chain_id, nonce, gas_price, gas, to or None, value, data, v, r, s
     )
-
-
-def _recover(digest: bytes, parity: int, r: int, s: int) -> bytes:
-    if parity not in (0, 1) or not 0 < r < _ORDER or not 0 < s <= _ORDER // 2:
-        raise MalformedError("form.transaction.signature", "transaction: signature out of range")
-    try:
-        return Signature(vrs=(parity, r, s)).recover_public_key_from_msg_hash(digest).to_canonical_address()
-    except BadSignature:
-        raise MalformedError("form.transaction.signature", "transaction: signature does not recover") from None

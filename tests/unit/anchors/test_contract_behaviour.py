@@ -9,8 +9,17 @@ from eth.vm.forks.berlin.computation import BerlinComputation
 
 from anchors import contract
 from anchors.contract import ORIGIN_ACTIVE, ORIGIN_FROZEN, Revert, RevertName, decode_bool, decode_event
-from anchors.transaction import account_address
-from tests.support.devchain_world import ADMIN, ANCHORER, GOVERNOR, ORIGIN_NAME, STRANGER, World, error, open_chain
+from tests.support.devchain_world import (
+    ADMIN,
+    ANCHORER,
+    GOVERNOR,
+    ORIGIN_NAME,
+    STRANGER,
+    World,
+    address_of,
+    error,
+    open_chain,
+)
 from tests.support.ledger_reference import mth, proof
 
 ENTRIES = [b"entry %d" % n for n in range(40)]
@@ -46,12 +55,12 @@ def test_growth_is_written_and_read_back(world: World) -> None:
         receipt = world.send(ANCHORER, step)
         block = int(str(receipt["blockNumber"]), 16)
         assert _events(receipt) == [
-            contract.Anchored(world.origin, new, _root(new), old, b"\x11" * 32, account_address(ANCHORER))
+            contract.Anchored(world.origin, new, _root(new), old, b"\x11" * 32, address_of(ANCHORER))
         ]
         head = contract.decode_head(world.call(contract.encode_head(world.origin)))
         assert (head.size, head.root, head.seq, head.block_number) == (new, _root(new), seq, block)
         stored = contract.decode_anchored(world.call(contract.encode_anchored(world.origin, new)))
-        assert stored == contract.StoredAnchor(_root(new), block, head.time, account_address(ANCHORER))
+        assert stored == contract.StoredAnchor(_root(new), block, head.time, address_of(ANCHORER))
     assert contract.decode_anchored(world.call(contract.encode_anchored(world.origin, 5))) is None
 
 
@@ -98,11 +107,11 @@ def test_who_may_anchor(world: World) -> None:
         assert world.refusal(key, data).name is RevertName.NOT_ANCHORER
     unknown = contract.encode_anchor(origin=ZERO, old_size=0, new_size=1, new_root=_root(1), note_hash=ZERO, proof=())
     assert world.refusal(ANCHORER, unknown).name is RevertName.BAD_ORIGIN
-    dismiss = contract.encode_set_anchorer(world.origin, account_address(ANCHORER), allowed=False)
+    dismiss = contract.encode_set_anchorer(world.origin, address_of(ANCHORER), allowed=False)
     for key in (STRANGER, GOVERNOR, ANCHORER):
         assert world.refusal(key, dismiss).name is RevertName.NOT_ADMIN
     receipt = world.send(ADMIN, dismiss)
-    assert _events(receipt) == [contract.AnchorerSet(world.origin, account_address(ANCHORER), allowed=False)]
+    assert _events(receipt) == [contract.AnchorerSet(world.origin, address_of(ANCHORER), allowed=False)]
     assert world.refusal(ANCHORER, data).name is RevertName.NOT_ANCHORER
 
 
@@ -121,22 +130,22 @@ def test_a_frozen_origin_refuses_even_a_repeat(world: World) -> None:
 
 
 def test_registration_is_the_governors_and_happens_once(world: World) -> None:
-    again = contract.encode_register_origin(ORIGIN_NAME, account_address(STRANGER))
+    again = contract.encode_register_origin(ORIGIN_NAME, address_of(STRANGER))
     assert world.refusal(GOVERNOR, again).name is RevertName.BAD_ORIGIN
     name = "日志.example/" + "long" * 30
-    other = contract.encode_register_origin(name, account_address(STRANGER))
+    other = contract.encode_register_origin(name, address_of(STRANGER))
     for key in (ADMIN, STRANGER):
         assert world.refusal(key, other).name is RevertName.NOT_GOVERNOR
     assert world.call(other, key=GOVERNOR) == contract.origin_id(name)
     receipt = world.send(GOVERNOR, other)
     origin = contract.origin_id(name)
-    assert _events(receipt) == [contract.OriginRegistered(origin, name, account_address(STRANGER))]
+    assert _events(receipt) == [contract.OriginRegistered(origin, name, address_of(STRANGER))]
     info = contract.decode_origin_info(world.call(contract.encode_origin_info(origin)))
-    assert info == contract.OriginInfo(account_address(STRANGER), int(str(receipt["blockNumber"]), 16), ORIGIN_ACTIVE)
+    assert info == contract.OriginInfo(address_of(STRANGER), int(str(receipt["blockNumber"]), 16), ORIGIN_ACTIVE)
 
 
 def test_the_successor_is_named_once(world: World) -> None:
-    assert contract.decode_address(world.call(contract.encode_governor())) == account_address(GOVERNOR)
+    assert contract.decode_address(world.call(contract.encode_governor())) == address_of(GOVERNOR)
     successor = b"\x77" * 20
     name_it = contract.encode_set_successor(successor)
     assert world.refusal(ADMIN, name_it).name is RevertName.NOT_GOVERNOR
@@ -158,13 +167,13 @@ def test_storage_words_lie_where_the_layout_says(world: World) -> None:
     assert (head.size, head.seq, head.block_number) == (9, 2, block)
     assert world.storage(contract.anchor_root_slot(world.origin, 9)) == _root(9)
     meta = contract.decode_meta_word(world.storage(contract.anchor_meta_slot(world.origin, 9)))
-    assert meta == contract.AnchorMeta(block, head.time, account_address(ANCHORER))
+    assert meta == contract.AnchorMeta(block, head.time, address_of(ANCHORER))
     info = contract.decode_origin_word(world.storage(contract.origin_slot(world.origin)))
     assert info == contract.decode_origin_info(world.call(contract.encode_origin_info(world.origin)))
-    allowed = contract.anchorer_slot(world.origin, account_address(ANCHORER))
+    allowed = contract.anchorer_slot(world.origin, address_of(ANCHORER))
     assert int.from_bytes(world.storage(allowed), "big") == 1
-    assert world.storage(contract.anchorer_slot(world.origin, account_address(STRANGER))) == ZERO
-    assert world.storage(contract.GOVERNOR_SLOT)[12:] == account_address(GOVERNOR)
+    assert world.storage(contract.anchorer_slot(world.origin, address_of(STRANGER))) == ZERO
+    assert world.storage(contract.GOVERNOR_SLOT)[12:] == address_of(GOVERNOR)
     assert world.storage(contract.SUCCESSOR_SLOT) == ZERO
     assert world.storage(contract.anchor_root_slot(world.origin, 5)) == ZERO
 
@@ -174,7 +183,7 @@ def test_a_chain_without_sha256_is_refused_not_believed(world: World, monkeypatc
     world.send(ANCHORER, world.anchor_call(0, 4, _root(4)))
     steps = [
         world.call_object(ANCHORER, world.anchor_call(4, 9, _root(9), _proof(4, 9))),
-        world.call_object(GOVERNOR, contract.encode_register_origin("other", account_address(ADMIN))),
+        world.call_object(GOVERNOR, contract.encode_register_origin("other", address_of(ADMIN))),
     ]
     for step in steps:
         assert "result" in world.chain.dispatch("eth_call", [step, "latest"])

@@ -9,8 +9,7 @@ import pytest
 
 from anchors.contract import RevertName, decode_bool, decode_revert, encode_anchor
 from anchors.deploy import register_origin, set_anchorer
-from anchors.transaction import account_address
-from tests.support.devchain_world import ADMIN, ANCHORER, GOVERNOR, World, open_chain, result
+from tests.support.devchain_world import ADMIN, ANCHORER, GOVERNOR, World, account_of, address_of, open_chain, result
 from tests.support.ledger_reference import mth, proof
 
 LARGEST = 20
@@ -31,12 +30,12 @@ def _origin_at(world: World, size: int, *, root: bytes | None = None) -> bytes:
     origin = register_origin(
         world.network,
         contract=world.contract,
-        governor_key=GOVERNOR,
+        governor=account_of(GOVERNOR),
         name=f"log.example/{size}",
-        admin=account_address(ADMIN),
+        admin=address_of(ADMIN),
     )
     set_anchorer(
-        world.network, contract=world.contract, admin_key=ADMIN, origin=origin, anchorer=account_address(ANCHORER)
+        world.network, contract=world.contract, admin=account_of(ADMIN), origin=origin, anchorer=address_of(ANCHORER)
     )
     world.send(ANCHORER, _call(origin, 0, (size, root or _root(size), [])))
     return origin

@@ -9,9 +9,19 @@ import pytest
 from anchors import contract
 from anchors.deploy import Network, deploy_contract, register_origin, set_anchorer
 from anchors.devchain.chain import DevChain
-from anchors.transaction import account_address
-from signing import LedgerError, MalformedError, RefusedError, UnavailableError
-from tests.support.devchain_world import ADMIN, ANCHORER, GOVERNOR, ORIGIN_NAME, STRANGER, World, open_chain, result
+from signing import LedgerError, RefusedError, UnavailableError
+from tests.support.devchain_world import (
+    ADMIN,
+    ANCHORER,
+    GOVERNOR,
+    ORIGIN_NAME,
+    STRANGER,
+    World,
+    account_of,
+    address_of,
+    open_chain,
+    result,
+)
 
 
 @pytest.fixture
@@ -25,7 +35,7 @@ def _code(caught: pytest.ExceptionInfo[LedgerError]) -> str:
 
 
 def test_deployment_is_what_the_artifact_says(chain: DevChain) -> None:
-    done = deploy_contract(Network(chain.dispatch, chain.chain_id), governor_key=GOVERNOR)
+    done = deploy_contract(Network(chain.dispatch, chain.chain_id), governor=account_of(GOVERNOR))
     assert result(chain, "eth_getCode", "0x" + done.address.hex(), "latest") == (
         "0x" + contract.load_artifact().runtime.hex()
     )
@@ -38,31 +48,36 @@ def test_steps_may_be_repeated(chain: DevChain) -> None:
     world = World.create(chain)
     head = result(chain, "eth_blockNumber")
     common: dict[str, Any] = {"contract": world.contract}
-    admin = account_address(ADMIN)
+    admin = address_of(ADMIN)
     assert (
-        register_origin(world.network, **common, governor_key=GOVERNOR, name=ORIGIN_NAME, admin=admin) == world.origin
+        register_origin(world.network, **common, governor=account_of(GOVERNOR), name=ORIGIN_NAME, admin=admin)
+        == world.origin
     )
-    anchorer: dict[str, Any] = {"origin": world.origin, "anchorer": account_address(ANCHORER)}
-    set_anchorer(world.network, **common, admin_key=ADMIN, **anchorer)
+    anchorer: dict[str, Any] = {"origin": world.origin, "anchorer": address_of(ANCHORER)}
+    set_anchorer(world.network, **common, admin=account_of(ADMIN), **anchorer)
     assert result(chain, "eth_blockNumber") == head
-    set_anchorer(world.network, **common, admin_key=ADMIN, **anchorer, allowed=False)
-    asked = world.call(contract.encode_is_anchorer(world.origin, account_address(ANCHORER)))
+    set_anchorer(world.network, **common, admin=account_of(ADMIN), **anchorer, allowed=False)
+    asked = world.call(contract.encode_is_anchorer(world.origin, address_of(ANCHORER)))
     assert contract.decode_bool(asked) is False
 
 
 def test_the_contract_refuses_the_wrong_key(chain: DevChain) -> None:
     world = World.create(chain)
     head = result(chain, "eth_blockNumber")
-    stranger = account_address(STRANGER)
+    stranger = address_of(STRANGER)
     with pytest.raises(RefusedError, match="NotGovernor") as refused:
-        register_origin(world.network, contract=world.contract, governor_key=STRANGER, name="other", admin=stranger)
+        register_origin(
+            world.network, contract=world.contract, governor=account_of(STRANGER), name="other", admin=stranger
+        )
     assert _code(refused) == "chain.refused"
     with pytest.raises(RefusedError, match="NotAdmin"):
-        set_anchorer(world.network, contract=world.contract, admin_key=STRANGER, origin=world.origin, anchorer=stranger)
+        set_anchorer(
+            world.network, contract=world.contract, admin=account_of(STRANGER), origin=world.origin, anchorer=stranger
+        )
     with pytest.raises(RefusedError, match="another admin"):
-        register_origin(world.network, contract=world.contract, governor_key=GOVERNOR, name=ORIGIN_NAME, admin=stranger)
-    with pytest.raises(MalformedError):
-        deploy_contract(world.network, governor_key=bytes(32))
+        register_origin(
+            world.network, contract=world.contract, governor=account_of(GOVERNOR), name=ORIGIN_NAME, admin=stranger
+        )
     assert result(chain, "eth_blockNumber") == head
 
 
@@ -71,14 +86,14 @@ def test_a_transaction_that_stays_out_of_blocks_is_unavailable(chain: DevChain) 
     waits: list[int] = []
     network = Network(chain.dispatch, chain.chain_id, wait=lambda: waits.append(1), attempts=3)
     with pytest.raises(UnavailableError) as caught:
-        deploy_contract(network, governor_key=GOVERNOR)
+        deploy_contract(network, governor=account_of(GOVERNOR))
     assert (_code(caught), len(waits)) == ("chain.no-receipt", 3)
 
 
 def test_it_waits_for_the_block(chain: DevChain) -> None:
     chain.hold_mining()
     network = Network(chain.dispatch, chain.chain_id, wait=lambda: chain.release_mining())
-    assert deploy_contract(network, governor_key=GOVERNOR).block_number == 1
+    assert deploy_contract(network, governor=account_of(GOVERNOR)).block_number == 1
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -90,9 +105,9 @@ def test_every_call_may_fail_and_the_step_be_repeated(chain: DevChain, method: s
     world = World.create(chain)
     step: dict[str, Any] = {
         "contract": world.contract,
-        "governor_key": GOVERNOR,
+        "governor": account_of(GOVERNOR),
         "name": "log.example/second",
-        "admin": account_address(ADMIN),
+        "admin": address_of(ADMIN),
     }
     chain.fail_next(method, when=when)
     with pytest.raises(UnavailableError):
@@ -120,5 +135,5 @@ def test_nodes_that_lie(chain: DevChain, method: str, answer: dict[str, Any], co
         return answer if asked == method else chain.dispatch(asked, params)
 
     with pytest.raises(LedgerError) as caught:
-        deploy_contract(Network(rpc, chain.chain_id), governor_key=GOVERNOR)
+        deploy_contract(Network(rpc, chain.chain_id), governor=account_of(GOVERNOR))
     assert _code(caught) == code

@@ -8,12 +8,11 @@ import pytest
 import rlp
 
 from anchors.devchain.chain import DevChain
-from anchors.transaction import account_address
 from signing import UnavailableError
-from tests.support.devchain_world import STRANGER, error, open_chain, result, signed
+from tests.support.devchain_world import STRANGER, address_of, error, open_chain, result, signed
 
 NOBODY = bytes(20)
-ACCOUNT = "0x" + account_address(STRANGER).hex()
+ACCOUNT = "0x" + address_of(STRANGER).hex()
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ from web3.types import RPCEndpoint, RPCResponse
 from anchors import contract
 from anchors.devchain.chain import DevChain
 from anchors.devchain.rpc import MAX_BATCH, READS
-from anchors.transaction import account_address
-from tests.support.devchain_world import ANCHORER, STRANGER, World, error, open_chain, result, signed
+from tests.support.devchain_world import ANCHORER, STRANGER, World, address_of, error, open_chain, result, signed
 
 HASH = "0x" + "ab" * 32
 ADDRESS = "0x" + "cd" * 20
@@ -132,7 +131,7 @@ def test_blocks_by_hash_and_transactions(world: World) -> None:
     assert result(world.chain, "eth_getBlockByHash", block["hash"], True) == block
     transaction = block["transactions"][0]
     assert result(world.chain, "eth_getTransactionByHash", transaction["hash"]) == transaction
-    assert transaction["from"] == "0x" + account_address(ANCHORER).hex()
+    assert transaction["from"] == "0x" + address_of(ANCHORER).hex()
     assert transaction["to"] == "0x" + world.contract.hex()
     without = result(world.chain, "eth_getBlockByHash", block["hash"], False)
     assert without["transactions"] == [transaction["hash"]]

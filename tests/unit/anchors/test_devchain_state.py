@@ -9,8 +9,7 @@ from eth_hash.auto import keccak
 from trie.hexary import HexaryTrie
 
 from anchors import contract
-from anchors.transaction import account_address
-from tests.support.devchain_world import ANCHORER, GOVERNOR, STRANGER, World, open_chain, result
+from tests.support.devchain_world import ANCHORER, GOVERNOR, STRANGER, World, address_of, open_chain, result
 
 ABSENT = b"\xee" * 20
 
@@ -43,13 +42,13 @@ def test_present_and_absent_words_are_proved(world: World) -> None:
         contract.anchor_root_slot(world.origin, 8),
         contract.anchor_meta_slot(world.origin, 8),
         contract.origin_slot(world.origin),
-        contract.anchorer_slot(world.origin, account_address(ANCHORER)),
+        contract.anchorer_slot(world.origin, address_of(ANCHORER)),
         contract.GOVERNOR_SLOT,
     ]
     absent = [
         contract.SUCCESSOR_SLOT,
         contract.anchor_root_slot(world.origin, 9),
-        contract.anchorer_slot(world.origin, account_address(STRANGER)),
+        contract.anchorer_slot(world.origin, address_of(STRANGER)),
     ]
     proof, state_root = _proof(world, world.contract, present + absent)
     nonce, balance, storage_root, code_hash = rlp.decode(_proved(state_root, world.contract, proof["accountProof"]))
@@ -78,7 +77,7 @@ def test_validators_leave_no_account_behind(world: World) -> None:
 
 
 def test_every_state_stays_readable(world: World) -> None:
-    governor = "0x" + account_address(GOVERNOR).hex()
+    governor = "0x" + address_of(GOVERNOR).hex()
     head = int(result(world.chain, "eth_blockNumber"), 16)
     slot = contract.head_slot(world.origin)
     before, after = hex(head - 1), hex(head)

@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from anchors.devchain.transactions import MAX_RAW_BYTES, decode_transaction
-from anchors.transaction import account_address
 from signing import MalformedError
+from tests.support.devchain_world import address_of
 
 KEY = b"\x05" * 32
 FIELDS = {"nonce": 7, "gas": 50_000, "gasPrice": 0, "value": 3, "data": b"abc", "to": b"\x09" * 20, "chainId": 20261}
@@ -18,7 +18,7 @@ RAW = bytes(SIGNED.raw_transaction)
 
 def test_a_signed_transaction_is_read_back() -> None:
     read = decode_transaction(RAW)
-    assert (read.raw, read.hash, read.sender) == (RAW, bytes(SIGNED.hash), account_address(KEY))
+    assert (read.raw, read.hash, read.sender) == (RAW, bytes(SIGNED.hash), address_of(KEY))
     assert (read.chain_id, read.nonce, read.gas, read.gas_price) == (20261, 7, 50_000, 0)
     assert (read.to, read.value, read.data, read.created_address()) == (b"\x09" * 20, 3, b"abc", None)
     assert read.message().intrinsic_gas() == 21_000 + 3 * 16
@@ -49,7 +49,7 @@ ITEMS = rlp.decode(RAW)
 def test_no_item_may_be_a_list_or_not_canonical(at: int, bad: object) -> None:
     changed = [*ITEMS[:at], bad, *ITEMS[at + 1 :]]
     if at == 5 and isinstance(bad, bytes):  # data may be any bytes; then the sender is another
-        assert decode_transaction(rlp.encode(changed)).sender != account_address(KEY)
+        assert decode_transaction(rlp.encode(changed)).sender != address_of(KEY)
         return
     with pytest.raises(MalformedError):
         decode_transaction(rlp.encode(changed))
@@ -86,4 +86,4 @@ def test_changed_bytes_never_keep_the_sender(changes: list[tuple[int, int]]) -> 
         read = decode_transaction(bytes(raw))
     except MalformedError:
         return
-    assert read.sender != account_address(KEY)
+    assert read.sender != address_of(KEY)
