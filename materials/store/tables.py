@@ -82,3 +82,23 @@ material_vault_object = Table(
     Column("sealed", LargeBinary, nullable=True),  # ciphertext of disclosures; files live in the vault folder
     UniqueConstraint("jti", "part"),
 )
+
+# Further signatures over the statements of ``material_registration``, by other keys of the same issuer.
+statement_signature = Table(
+    "statement_signature",
+    metadata,
+    Column("jti", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # 0, 1, 2 ... for each statement
+    Column("text", Text, nullable=False),  # JWS with detached payload (RFC 7515 appendix F)
+)
+
+timestamp = Table(
+    "timestamp",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),  # SHA-256 of the message that was stamped
+    Column("service", Text, primary_key=True),  # the URL that answered: a message gets one token from each
+    Column("over", Text, nullable=False),
+    Column("gen_time", BigInteger, nullable=False),
+    Column("token", LargeBinary, nullable=False),  # DER TimeStampToken (RFC 3161 §2.4.2), verified before it was kept
+    CheckConstraint("over IN ('statement', 'checkpoint')", name="over"),
+)
