@@ -3,7 +3,7 @@
 The names here are the pure core: values in, values out. They import neither a database nor a web framework.
 """
 
-from materials.bundle import Bundle, format_bundle, parse_bundle
+from materials.bundle import Bundle, BundledTimestamp, format_bundle, parse_bundle
 from materials.catalogue import (
     Catalogue,
     FieldSpec,
@@ -41,6 +41,7 @@ from materials.regions import parse_region, region_contains
 from materials.registry.policy import RegistrationPolicy, format_policy, make_policy, parse_policy
 from materials.registry.rules import Registration, decide_registration
 from materials.report import Facet, Finding, Verdict, VerificationReport
+from materials.second_signature import SecondSignature, countersign_statement, verify_second_signature
 from materials.statement import (
     IssuedStatement,
     Statement,
@@ -68,6 +69,7 @@ from materials.status import (
     read_status,
     verify_status_list,
 )
+from materials.trust.key_check import KeyStanding, check_key
 from materials.trust.lists import (
     TrustFile,
     VerifiedTrustList,
@@ -80,17 +82,17 @@ from materials.trust.lists import (
 from materials.trust.model import (
     Entity,
     KeyRevocation,
-    KeyStanding,
     Purpose,
+    TrustedAuthority,
     TrustedLog,
     TrustKey,
     TrustList,
-    check_key,
 )
 from materials.verification import verify_bundle
 
 __all__ = [
     "Bundle",
+    "BundledTimestamp",
     "Catalogue",
     "CitizenId",
     "Commitment",
@@ -112,6 +114,7 @@ __all__ = [
     "Purpose",
     "Registration",
     "RegistrationPolicy",
+    "SecondSignature",
     "Statement",
     "StatementClaims",
     "StatusList",
@@ -120,6 +123,7 @@ __all__ = [
     "TrustFile",
     "TrustKey",
     "TrustList",
+    "TrustedAuthority",
     "TrustedLog",
     "UnverifiedEvent",
     "UnverifiedStatement",
@@ -142,6 +146,7 @@ __all__ = [
     "check_uscc",
     "check_validity",
     "commit_to",
+    "countersign_statement",
     "decide_registration",
     "format_bundle",
     "format_commitment",
@@ -176,6 +181,7 @@ __all__ = [
     "status_from_events",
     "verify_bundle",
     "verify_event",
+    "verify_second_signature",
     "verify_statement",
     "verify_status_list",
     "verify_trust_list",

@@ -5,16 +5,35 @@ file must be its own canonical spelling (``dump_json``), so that not even a blan
 """
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast, get_args
 
-from signing import JsonValue, MalformedError, dump_json, json_list, json_object, json_str, json_strs, parse_json
+from materials.registry.records import StampedKind
+from signing import (
+    JsonValue,
+    MalformedError,
+    b64_decode,
+    b64_encode,
+    dump_json,
+    json_list,
+    json_object,
+    json_str,
+    json_strs,
+    parse_json,
+)
+from signing.revocation import CRL_MAX_BYTES
+from signing.timestamps import TIMESTAMP_MAX_BYTES
 
 BUNDLE_VERSION: Final = "ematerials/bundle/v1"
 MAX_BUNDLE_BYTES: Final = 8 << 20
+MAX_SIGNATURES: Final = 4
+MAX_TIMESTAMPS: Final = 8
+MAX_CRLS: Final = 8
 _MAX_RECEIPT: Final = 1 << 16
+_MAX_SIGNATURE_TEXT: Final = 2048
 _MAX_TOKEN: Final = 2 << 20
 _MAX_EVENTS: Final = 64
 _MAX_LINKS: Final = 10
+_LISTS: Final = ("signatures", "timestamps", "crls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +53,20 @@ class UseEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class BundledTimestamp:
+    """An RFC 3161 token (DER) ``over`` the issuer-signed JWT (ASCII), or the text of the receipt's checkpoint note."""
+
+    over: StampedKind
+    token: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """A bundle's parts, none of them verified.
 
     ``statement`` is the SD-JWT with the disclosures handed over, ``receipt`` a tlog-proof, ``anchor`` the
-    ``anchor-proof/v1`` object (None: not anchored yet), ``status_list`` the issuer's token (None: not had).
+    ``anchor-proof/v1`` object (None: not anchored yet), ``status_list`` the issuer's token (None: not had),
+    ``signatures`` further ones over the statement (``materials.second_signature``), ``crls`` revocation lists (DER).
     """
 
     statement: str = field(repr=False)
@@ -47,6 +75,9 @@ class Bundle:
     status_list: str | None = None
     events: tuple[LoggedToken, ...] = ()
     use: UseEvidence | None = None
+    signatures: tuple[str, ...] = field(default=(), repr=False)
+    timestamps: tuple[BundledTimestamp, ...] = ()
+    crls: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 def format_bundle(bundle: Bundle) -> bytes:
@@ -63,6 +94,12 @@ def format_bundle(bundle: Bundle) -> bytes:
         members["status_list"] = bundle.status_list
     if bundle.use is not None:
         members["use"] = {"chain": list(bundle.use.chain), "record": _logged_to_json(bundle.use.record)}
+    if bundle.signatures:
+        members["signatures"] = list(bundle.signatures)
+    if bundle.timestamps:
+        members["timestamps"] = [{"over": item.over, "token": b64_encode(item.token)} for item in bundle.timestamps]
+    if bundle.crls:
+        members["crls"] = [b64_encode(crl) for crl in bundle.crls]
     return dump_json(members)
 
 
@@ -79,7 +116,7 @@ def parse_bundle(data: bytes) -> Bundle:
         value,
         what="bundle",
         required=("version", "statement", "receipt", "events"),
-        optional=("anchor", "status_list", "use"),
+        optional=("anchor", "status_list", "use", *_LISTS),
     )
     if dump_json(members) != data:
         raise MalformedError("form.canonical", "bundle: not in its canonical spelling")
@@ -94,6 +131,9 @@ def parse_bundle(data: bytes) -> Bundle:
         status_list=_optional_token(members, "status_list"),
         events=tuple(_parse_logged(event, f"events[{n}]") for n, event in enumerate(events)),
         use=_parse_use(members["use"]) if "use" in members else None,
+        signatures=_parse_signatures(members),
+        timestamps=tuple(_parse_timestamp(item) for item in _items(members, "timestamps", MAX_TIMESTAMPS)),
+        crls=tuple(_base64(item, "crls", CRL_MAX_BYTES) for item in _items(members, "crls", MAX_CRLS)),
     )
 
 
@@ -114,6 +154,38 @@ def _parse_use(value: JsonValue) -> UseEvidence:
     members = json_object(value, what="use", required=("chain", "record"))
     chain = json_strs(members["chain"], what="use.chain", max_items=_MAX_LINKS, max_length=_MAX_RECEIPT)
     return UseEvidence(chain, _parse_logged(members["record"], "use.record"))
+
+
+def _items(members: dict[str, JsonValue], name: str, max_items: int) -> list[JsonValue]:
+    """An array that is left out where it would be empty, and in which nothing occurs twice."""
+    if name not in members:
+        return []
+    items = json_list(members[name], what=name, max_items=max_items)
+    if not items:
+        raise MalformedError("form.size", f"{name}: left out if there is none")
+    if len({dump_json(item) for item in items}) < len(items):
+        raise MalformedError("form.repeated", f"{name}: one occurs twice")
+    return items
+
+
+def _parse_signatures(members: dict[str, JsonValue]) -> tuple[str, ...]:
+    items = _items(members, "signatures", MAX_SIGNATURES)
+    return tuple(json_str(item, what="signatures", max_length=_MAX_SIGNATURE_TEXT) for item in items)
+
+
+def _parse_timestamp(value: JsonValue) -> BundledTimestamp:
+    members = json_object(value, what="timestamps", required=("over", "token"))
+    if members["over"] not in get_args(StampedKind):
+        raise MalformedError("form.code", f"timestamps: over is one of {', '.join(get_args(StampedKind))}")
+    token = _base64(members["token"], "timestamps", TIMESTAMP_MAX_BYTES)
+    return BundledTimestamp(cast(StampedKind, members["over"]), token)
+
+
+def _base64(value: JsonValue, what: str, max_bytes: int) -> bytes:
+    data = b64_decode(json_str(value, what=what, max_length=(max_bytes + 2) // 3 * 4), what=what)
+    if len(data) > max_bytes:
+        raise MalformedError("form.size", f"{what}: larger than {max_bytes} bytes")
+    return data
 
 
 def _receipt(value: JsonValue, what: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The verification report: ten questions, each with its own answer, and never a guess.
+"""The verification report: eleven questions, each with its own answer, and never a guess.
 
 An outage, a missing part or an unknown profile is *undetermined*: it reads neither as "invalid" nor as "valid".
 """
@@ -19,6 +19,7 @@ class Facet(StrEnum):
     INCLUSION = "inclusion"
     CHECKPOINT = "checkpoint"
     ANCHOR = "anchor"
+    TIMESTAMP = "timestamp"
     VALIDITY = "validity"
     STATUS = "status"
     GRANT = "grant"
@@ -49,8 +50,9 @@ class VerificationReport:
     """The answers of one verification at one time.
 
     ``as_of`` is the decision time, ``status_as_of`` the issue time of the status list that was read, ``anchored_at``
-    the block time of the anchor (all in Unix seconds), ``grade`` the strength of the anchor, ``trust_stale`` whether a
-    newer trust list should exist by now (None: the one at hand is out of date and was not used).
+    the block time of the anchor, ``timestamped_at`` the earliest time by which a time stamp proves the statement to
+    have existed (all in Unix seconds), ``grade`` the strength of the anchor, ``trust_stale`` whether a newer trust list
+    should exist by now (None: the one at hand is out of date and was not used).
     """
 
     findings: tuple[Finding, ...]
@@ -59,6 +61,7 @@ class VerificationReport:
     issuer: str | None = None
     status_as_of: int | None = None
     anchored_at: int | None = None
+    timestamped_at: int | None = None
     grade: str | None = None
     trust_stale: bool | None = None
 
@@ -88,6 +91,7 @@ class VerificationReport:
             "issuer": self.issuer,
             "status_as_of": self.status_as_of,
             "anchored_at": self.anchored_at,
+            "timestamped_at": self.timestamped_at,
             "grade": self.grade,
             "trust_stale": self.trust_stale,
             "facets": facets,

@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.database import open_engine
+from signing import Secret
+from tests.support.evidenced_story import Evidenced, add_evidence
 from tests.support.ledger_postgres import fresh_database, running_postgres
 from tests.support.skips import pytest_runtest_logreport, pytest_sessionfinish
 from tests.support.workspace_world import Story, tell_story
@@ -15,6 +17,11 @@ from tests.support.workspace_world import Story, tell_story
 __all__ = ["pytest_runtest_logreport", "pytest_sessionfinish"]
 
 _database_numbers = count(1)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A secret as a parameter: pytest would spell its bytes in the test's name."""
+    return "secret" if isinstance(val, Secret) else None
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +59,9 @@ def engine(database_url: str) -> Iterator[Engine]:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     """A home with a whole story behind it; change only a copy of its workspace."""
     return tell_story(tmp_path_factory.mktemp("story") / "workspace")
+
+
+@pytest.fixture(scope="session")
+def evidenced(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Evidenced:
+    """A bundle of the story with every kind of evidence."""
+    return add_evidence(story, tmp_path_factory.mktemp("evidenced") / "tsa")

@@ -1,4 +1,4 @@
-"""The single checks behind a verification report: each returns what it proved, or raises why it could not.
+"""Checks of log, chain and file behind a verification report: each returns what it proved, or raises why it could not.
 
 MalformedError and VerificationError mean "invalid", UnavailableError "undetermined"; ``materials.verification`` turns
 them into findings.
@@ -8,58 +8,9 @@ from collections.abc import Sequence
 
 from anchors import VerifiedAnchor, parse_anchor_proof, verify_anchor_proof
 from ledger import Checkpoint, leaf_hash, open_checkpoint, parse_receipt, verify_receipt_inclusion
-from materials.claims import STATEMENT_TYP, StatementClaims
 from materials.files import FileRecord
-from materials.statement import MAX_STATEMENT_BYTES
-from materials.trust.lists import VerifiedTrustList
-from materials.trust.model import KeyStanding, check_key
-from signing import (
-    FileDigests,
-    JsonValue,
-    KeyId,
-    PublicKey,
-    UnavailableError,
-    VerificationError,
-    parse_jws,
-    parse_note,
-    verify_jws,
-)
-
-
-def find_issuing_key(trust: VerifiedTrustList, kid: KeyId) -> PublicKey | None:
-    """The issuing key of this thumbprint, whoever has it: ``check_issuer`` asks if it is the issuer's."""
-    for entity in trust.list.entities:
-        for key in entity.keys:
-            if key.key_id == kid and key.role == "issue":
-                return key.public_key
-    return None
-
-
-def check_signature(text: str, claims: StatementClaims | None, trust: VerifiedTrustList) -> PublicKey:
-    """The issuer-signed JWT of statement ``text`` verifies with the listed issuing key that is returned.
-
-    A known issuer with an unlisted key is a forgery (VerificationError ``signature.key``); a key of an issuer that the
-    trust list does not know can't be judged (UnavailableError ``signature.unknown-key``).
-    """
-    jws = parse_jws(text.partition("~")[0], typ=STATEMENT_TYP, max_bytes=MAX_STATEMENT_BYTES)
-    key = find_issuing_key(trust, jws.kid)
-    if key is None:
-        if claims is not None and any(entity.id == claims.iss for entity in trust.list.entities):
-            raise VerificationError("signature.key", "the key that signed is not one of the issuer's listed keys")
-        raise UnavailableError("signature.unknown-key", "the trust list knows neither the issuer nor the key")
-    verify_jws(jws, key)
-    return key
-
-
-def check_issuer(
-    claims: StatementClaims, kid: KeyId, trust: VerifiedTrustList, *, now: int, proven_at: int | None
-) -> KeyStanding:
-    """The signing key is the claimed issuer's, in the role ``issue``, for this type, at the time of issue."""
-    entity = next((entity for entity in trust.list.entities if entity.id == claims.iss), None)
-    if entity is None:
-        raise VerificationError("issuer.unknown", "the trust list does not know this issuer")
-    key = trust.list.find_key(claims.iss, kid, "issue")
-    return check_key(key, entity=entity, role="issue", at=claims.iat, now=now, proven_at=proven_at, vct=claims.vct)
+from materials.trust.model import VerifiedTrustList
+from signing import FileDigests, JsonValue, UnavailableError, VerificationError, parse_note
 
 
 def check_checkpoint(note: bytes, trust: VerifiedTrustList) -> Checkpoint:
@@ -75,10 +26,11 @@ def check_inclusion(receipt: bytes, entry: bytes, checkpoint: Checkpoint) -> int
     return parsed.index
 
 
-def check_logged(entry: bytes, receipt: bytes, trust: VerifiedTrustList) -> None:
+def check_logged(entry: bytes, receipt: bytes, trust: VerifiedTrustList) -> Checkpoint:
     """Checkpoint and inclusion at once, for events and usage records."""
     checkpoint = check_checkpoint(parse_receipt(receipt).checkpoint_note, trust)
     check_inclusion(receipt, entry, checkpoint)
+    return checkpoint
 
 
 def check_anchor(anchor: JsonValue, checkpoint: Checkpoint | None, trust: VerifiedTrustList) -> VerifiedAnchor:

@@ -16,6 +16,7 @@ from materials.events import (
     verify_event,
 )
 from materials.evidence import checks
+from materials.evidence.times import TimeProofs
 from materials.status import (
     StatusList,
     StatusValue,
@@ -25,8 +26,8 @@ from materials.status import (
     verify_status_list,
 )
 from materials.times import SKEW_SECONDS
-from materials.trust.lists import VerifiedTrustList
-from materials.trust.model import check_key
+from materials.trust.key_check import check_key
+from materials.trust.model import VerifiedTrustList
 from signing import UnavailableError, VerificationError
 
 
@@ -40,21 +41,25 @@ def verify_bundled_list(token: str | None, trust: VerifiedTrustList, now: int) -
     if unverified.uri not in entity.status_uris:
         raise VerificationError("status.key", "the trust list gives this status list to another organisation")
     status_list = verify_status_list(unverified, key.public_key)
-    as_of = max(now, status_list.iat)
-    check_key(key, entity=entity, role="status", at=status_list.iat, now=as_of)
-    check_status_current(status_list, now=as_of)
+    check_key(key, entity=entity, trust=trust, role="status", at=status_list.iat, now=now)
+    check_status_current(status_list, now=max(now, status_list.iat))
     return status_list
 
 
 def check_status(
-    bundle: Bundle, status_list: StatusList | None, claims: StatementClaims, trust: VerifiedTrustList, now: int
+    bundle: Bundle,
+    status_list: StatusList | None,
+    claims: StatementClaims,
+    trust: VerifiedTrustList,
+    proofs: TimeProofs,
+    now: int,
 ) -> None:
     """Return if the material is in force at ``now``.
 
     Raises VerificationError: ``status.revoked``, ``status.suspended``, ``status.restricted``, and what a false list or
     event raises. UnavailableError: ``status.missing``, ``status.history`` (the list is younger than ``now``).
     """
-    events = [_check_event(event, claims, trust, now) for event in bundle.events]
+    events = [_check_event(event, claims, trust, proofs, now) for event in bundle.events]
     from_events = status_from_events(events, now)
     listed = from_events if from_events is not StatusValue.VALID else _listed(status_list, claims, now)
     if StatusValue.INVALID in (listed, from_events):
@@ -78,16 +83,25 @@ def _listed(status_list: StatusList | None, claims: StatementClaims, now: int) -
     return listed
 
 
-def _check_event(logged: LoggedToken, claims: StatementClaims, trust: VerifiedTrustList, now: int) -> MaterialEvent:
+def _check_event(
+    logged: LoggedToken, claims: StatementClaims, trust: VerifiedTrustList, proofs: TimeProofs, now: int
+) -> MaterialEvent:
     """The event is the issuer's, about this statement, and in a trusted log."""
     unverified = parse_event(logged.token)
     issuer = unverified.event.iss
     key = trust.list.find_key(issuer, unverified.key_id, "status")
     event = verify_event(unverified, key.public_key)
-    iat = event.event.iat
-    check_key(key, entity=trust.list.find_entity(issuer), role="status", at=iat, now=max(now, iat))
+    checkpoint = None if logged.receipt is None else checks.check_logged(event.entry, logged.receipt, trust)
+    check_key(
+        key,
+        entity=trust.list.find_entity(issuer),
+        trust=trust,
+        role="status",
+        at=event.event.iat,
+        now=now,
+        proven_at=proofs.existed_by(checkpoint),
+    )
     check_event_subject(event.event, claims)
-    if logged.receipt is None:
+    if checkpoint is None:
         raise UnavailableError("status.event-receipt", "a life-cycle event has no receipt")
-    checks.check_logged(event.entry, logged.receipt, trust)
     return event.event

@@ -14,8 +14,9 @@ from materials.grants.links import GrantChain, GrantLink
 from materials.grants.narrowing import purpose_narrows
 from materials.status import StatusValue
 from materials.times import check_window
+from materials.trust.key_check import check_key
 from materials.trust.lists import VerifiedTrustList
-from materials.trust.model import Entity, Role, check_key
+from materials.trust.model import Entity, Role
 from signing.errors import UnavailableError, VerificationError
 from signing.jws import verify_jws
 from signing.keys import PublicKey
@@ -142,8 +143,10 @@ def _check_entity_key(
 ) -> PublicKey:
     try:
         key = trust.list.find_key(entity.id, key_id, role)
-        check_key(key, entity=entity, role=role, at=at, now=now)
+        check_key(key, entity=entity, trust=trust, role=role, at=at, now=now)
     except VerificationError as error:
+        if error.code.startswith("certificate."):
+            raise GrantRefusedError("certificate", link, "the key's certificate does not hold here") from None
         raise GrantRefusedError(_rule(error), link, "the trust list does not allow this key here") from None
     return key.public_key
 

@@ -19,6 +19,7 @@ from materials.registry.identity import claim_for
 from materials.registry.ports import HomePorts, MaterialScan
 from materials.registry.records import EventRecord, MaterialRecord, MaterialState
 from materials.registry.revoke import current_status
+from materials.second_signature import parse_second_signature, verify_second_signature
 from materials.statement import (
     MAX_ENTRY_BYTES,
     Statement,
@@ -119,6 +120,7 @@ def _check_record(known: _Known, record: MaterialRecord) -> Iterator[StoreFindin
     where = f"material_registration {record.jti}"
     yield from attempt(where, partial(check_logged, ports, record.log_index, record.jwt))
     yield from attempt(where, partial(_check_columns, record, find_key))
+    yield from attempt(f"statement_signature of {record.jti}", partial(_check_signatures, ports, record, find_key))
     yield from attempt(f"material_event of {record.jti}", partial(_check_event_numbers, ports, record))
     yield from attempt(f"material_status_entry of {record.jti}", partial(_check_status, ports, record))
     where = f"material_vault_object of {record.jti}"
@@ -144,6 +146,13 @@ def _check_columns(record: MaterialRecord, find_key: FindKey) -> None:
     stored = (record.jti, record.version, record.supersedes, record.vct, record.issuer, record.status)
     if (*stored, record.registered_at) != signed:
         raise VerificationError("fsck.row-differs", "a column differs from the signed statement")
+
+
+def _check_signatures(ports: HomePorts, record: MaterialRecord, find_key: FindKey) -> None:
+    """Each further signature is over the statement, by an issuing key of its issuer."""
+    for text in ports.signatures.of(record.jti):
+        unverified = parse_second_signature(record.jwt, text)
+        verify_second_signature(record.jwt, text, find_key(record.issuer, unverified.key_id, "issue"))
 
 
 def _check_event_numbers(ports: HomePorts, record: MaterialRecord) -> None:

@@ -14,6 +14,7 @@ from materials.claims import StatusRef
 from materials.ids import EntityId, MaterialId, RandomBytes
 from materials.registry.records import (
     EventRecord,
+    KeptTimestamp,
     MaterialClaim,
     MaterialRecord,
     PublishedList,
@@ -93,6 +94,32 @@ class EventStore(Protocol):
 
     def of(self, jti: MaterialId) -> tuple[EventRecord, ...]:
         """All events of one material, oldest first."""
+
+
+class SignatureStore(Protocol):
+    """Further signatures over a statement, in the order in which they came; none is changed or removed."""
+
+    def add(self, jti: MaterialId, text: str) -> None:
+        """Add one detached signature to the statement of ``jti``; a text that is there already is not added again.
+
+        Raises UnavailableError ``signature.conflict`` if another writer added one just now: run again.
+        """
+
+    def of(self, jti: MaterialId) -> tuple[str, ...]:
+        """All further signatures of one statement, oldest first."""
+
+
+class TimestampStore(Protocol):
+    """Time stamps over statements and checkpoints, one of each service for each message; none is changed or removed."""
+
+    def add(self, stamp: KeptTimestamp) -> bool:
+        """Keep one; False if the service's token for this message was there before, which then stays."""
+
+    def of(self, digest: bytes) -> tuple[KeptTimestamp, ...]:
+        """All time stamps over the message with this SHA-256 digest, earliest first."""
+
+    def all(self) -> Iterator[KeptTimestamp]:
+        """Every time stamp, in a fixed order. Values are as stored: an altered row may hold any."""
 
 
 class VaultKeys(Protocol):
@@ -185,5 +212,7 @@ class HomePorts:
     statuses: StatusStore
     archive: StatusArchive
     events: EventStore
+    signatures: SignatureStore
+    timestamps: TimestampStore
     vault: Vault
     log: LogPort

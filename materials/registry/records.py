@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType
+from typing import Literal, NewType
 
 from materials.claims import StatusRef
 from materials.ids import EntityId, EventId, MaterialId
@@ -12,6 +12,9 @@ IdentityHash = NewType("IdentityHash", bytes)
 """Keyed hash of everything that makes a registration the same registration: 32 bytes."""
 LicenceHash = NewType("LicenceHash", bytes)
 """Keyed hash of a licence identifier without its version and check character: 32 bytes."""
+
+StampedKind = Literal["statement", "checkpoint"]
+"""What a time stamp is over: the issuer-signed JWT of a statement (ASCII), or the text of a checkpoint's note."""
 
 
 class MaterialState(StrEnum):
@@ -104,3 +107,17 @@ class VaultObject:
     part: str
     wrapped_key: bytes | None = field(repr=False)
     sealed: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTimestamp:
+    """One time stamp over the message with SHA-256 ``digest``, as the time-stamping service at URL ``service`` made it.
+
+    ``gen_time`` (Unix seconds) and everything else that counts is in ``token``; whoever relies on it verifies it.
+    """
+
+    digest: bytes
+    service: str
+    over: StampedKind
+    gen_time: int
+    token: bytes = field(repr=False)

@@ -2,7 +2,7 @@
 
     1 digest the files, bring the fields into their normal form
     2 claim the identity; who was first has it, and a repeated registration ends here with that result
-    3 reserve a place in the status list, sign the statement (or take the department's)
+    3 reserve a place in the status list, sign the statement (or take the department's), with each key of a dual one
     4 ask the registration policy; what it refuses is rolled back and leaves no trace
     5 encrypt files and disclosures; the files are durable before the row with their key can be
     6 append the issuer-signed part to the log, complete the record, end the predecessor
@@ -22,6 +22,7 @@ from materials.registry.ports import HomePorts
 from materials.registry.revoke import StatusChange, accept_event, change_status, current_status
 from materials.registry.rules import decide_registration
 from materials.registry.submission import IssuerKeys, Registered, SignedSubmission, Submission, SubmittedFile
+from materials.second_signature import countersign_statement
 from materials.statement import (
     FileRecord,
     Statement,
@@ -72,7 +73,8 @@ def register(
         random_bytes=random_bytes,
     )
     statement = verify_statement(parse_statement(issued.text), keys.issue.public_key)
-    registered = _admit(ports, home, statement, files, now=now)
+    further = () if keys.second is None else (countersign_statement(statement.entry.decode("ascii"), keys.second),)
+    registered = _admit(ports, home, statement, files, further, now=now)
     if submission.supersedes is not None and _is_in_force(ports, submission.supersedes):
         change = StatusChange(submission.supersedes, EventCode.SUPERSEDED, _SUPERSESSION, now, claims.jti)
         change_status(ports, home, change, keys.status, now=now, random_bytes=random_bytes)
@@ -83,7 +85,7 @@ def register_signed(ports: HomePorts, home: Home, submission: SignedSubmission, 
     """Register a material that the department issued with a key of its own; otherwise as ``register``.
 
     Its place in the home's status list was reserved for its ``jti`` before (``StatusStore.allocate``). Raises also
-    VerificationError for a statement whose key is not in the trust list or whose signature does not verify.
+    VerificationError for a statement whose key is not in the trust list or one of whose signatures does not verify.
     """
     unverified = parse_statement(submission.statement)
     key = home.trust.list.find_key(unverified.claims.iss, unverified.key_id, "issue")
@@ -94,7 +96,7 @@ def register_signed(ports: HomePorts, home: Home, submission: SignedSubmission, 
     if first is not None:
         return Registered(first, is_new=False, warnings=())
     _check_place(ports, home, statement.claims)
-    registered = _admit(ports, home, statement, files, now=now)
+    registered = _admit(ports, home, statement, files, submission.signatures, now=now)
     predecessor = statement.claims.supersedes
     if predecessor is not None and _is_in_force(ports, predecessor):
         if submission.supersession is None:
@@ -106,11 +108,17 @@ def register_signed(ports: HomePorts, home: Home, submission: SignedSubmission, 
 
 
 def _admit(
-    ports: HomePorts, home: Home, statement: Statement, files: Mapping[FileRecord, SubmittedFile], *, now: int
+    ports: HomePorts,
+    home: Home,
+    statement: Statement,
+    files: Mapping[FileRecord, SubmittedFile],
+    further: Sequence[str],
+    *,
+    now: int,
 ) -> Registered:
-    """Steps 4 to 6, the same whoever signed."""
+    """Steps 4 to 6, the same whoever signed; ``further`` are the signatures besides the one in the statement."""
     decision = decide_registration(
-        home.policy, statement=statement, trust=home.trust, catalogue=home.catalogue, now=now
+        home.policy, statement=statement, trust=home.trust, catalogue=home.catalogue, now=now, signatures=further
     )
     if len(statement.files) != len(files) or set(statement.files) != set(files):
         raise VerificationError("file.mismatch", "the files are not those that the statement names")
@@ -121,6 +129,8 @@ def _admit(
             raise VerificationError("file.changed", "a file changed while it was being registered")
     ports.vault.put_disclosures(statement.jti, statement.text.split("~")[1:-1])
     appended = ports.log.append(statement.entry)
+    for signature in decision.signatures:
+        ports.signatures.add(statement.jti, signature.text)
     record = ports.materials.complete(
         statement.jti, status=statement.claims.status, log_index=appended.index, jwt=statement.entry.decode("ascii")
     )

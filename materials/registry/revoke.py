@@ -24,7 +24,7 @@ from materials.registry.records import EventRecord, MaterialRecord
 from materials.statement import parse_entry_claims
 from materials.status import StatusValue
 from materials.times import SKEW_SECONDS
-from materials.trust.model import check_key
+from materials.trust.key_check import check_key
 from signing import RefusedError, Signer
 
 
@@ -75,16 +75,20 @@ def accept_event(ports: HomePorts, home: Home, text: str, *, now: int) -> EventR
     verified = verify_event(unverified, trusted.public_key)
     event = verified.event
     entity = home.trust.list.find_entity(event.iss)
-    check_key(trusted, entity=entity, role="status", at=event.iat, now=now)
+    check_key(trusted, entity=entity, trust=home.trust, role="status", at=event.iat, now=now)
     record = _find(ports, event.sub)
     check_event_subject(event, parse_entry_claims(record.jwt.encode("ascii")))
-    if event.effective > now + SKEW_SECONDS:
+    if max(event.iat, event.effective) > now + SKEW_SECONDS:
         raise RefusedError("status.not-yet-effective", "a change is recorded once it is effective, not before")
     for kept in ports.events.of(record.jti):
         if kept.event_jti == event.jti:
             return kept  # events are public: an old one handed in again must not count a second time
     repeated = _last_event(ports, record, event.code)
-    return repeated if repeated is not None else _record(ports, record, verified)
+    if repeated is not None:
+        return repeated
+    # Nothing proves when a new event was signed, so its key must count today as well: an old one could be misdated.
+    check_key(trusted, entity=entity, trust=home.trust, role="status", at=now, now=now)
+    return _record(ports, record, verified)
 
 
 def current_status(ports: HomePorts, record: MaterialRecord) -> StatusValue:

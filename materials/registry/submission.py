@@ -37,20 +37,26 @@ class SignedSubmission:
     """A material that the department issued itself: the SD-JWT with all disclosures, and the files it names.
 
     ``files`` may come in any order. ``supersession`` is the event ``superseded`` of the predecessor, signed by the
-    department; needed if the statement supersedes a material that is still in force.
+    department; needed if the statement supersedes a material that is still in force. ``signatures`` are further ones
+    over the statement (``materials.second_signature``), by other issuing keys of the department.
     """
 
     statement: str = field(repr=False)
     files: tuple[SubmittedFile, ...]
     supersession: str | None = None
+    signatures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class IssuerKeys:
-    """The keys that a home keeps for a department, one for each role."""
+    """The keys that a home keeps for a department, one for each role.
+
+    ``second`` is the issuing key of a *dual* department for the other family of cryptography.
+    """
 
     issue: Signer
     status: Signer
+    second: Signer | None = None
 
 
 @dataclass(frozen=True, slots=True)

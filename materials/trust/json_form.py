@@ -1,6 +1,6 @@
 """The JSON form of a trust list's members: exact member sets, closed vocabularies, nothing repeated."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import cast
 
 from anchors.profile_json import parse_profile, profile_to_json
@@ -8,10 +8,14 @@ from materials.claims import check_uri
 from materials.ids import check_code, check_organisation_id
 from materials.regions import parse_region
 from materials.trust.model import (
+    AUTHORITY_REVOCATIONS,
+    AUTHORITY_USES,
     BASES,
     LEVELS,
     REVOCATION_REASONS,
     ROLES,
+    AuthorityRevocation,
+    AuthorityUse,
     Basis,
     Entity,
     KeyRevocation,
@@ -19,10 +23,13 @@ from materials.trust.model import (
     Purpose,
     RevocationReason,
     Role,
+    TrustedAuthority,
     TrustedLog,
     TrustKey,
     TrustList,
 )
+from signing.certificates import CERTIFICATE_MAX_BYTES, CHAIN_MAX, Certificate, parse_certificate
+from signing.encoding import b64_decode, b64_encode
 from signing.errors import MalformedError
 from signing.keys import PublicKey
 from signing.note_key import NoteKey
@@ -31,6 +38,8 @@ from signing.strict_json import JsonValue, json_int, json_list, json_object, jso
 _LIST = ("iss", "seq", "iat", "next_update", "exp", "entities", "logs", "chains")
 _ENTITY = ("id", "name_zh", "name_en", "level", "region", "types", "bases", "status_uris", "purposes", "keys")
 _MAX_ENTITIES = 5000
+_MAX_AUTHORITIES = 100
+_MAX_CERTIFICATE_TEXT = (CERTIFICATE_MAX_BYTES + 2) // 3 * 4
 
 
 def trust_list_to_json(trust_list: TrustList) -> dict[str, JsonValue]:
@@ -47,7 +56,17 @@ def trust_list_to_json(trust_list: TrustList) -> dict[str, JsonValue]:
     }
     if trust_list.prev is not None:
         value["prev"] = trust_list.prev
+    if trust_list.authorities:
+        value["authorities"] = [_authority_to_json(authority) for authority in trust_list.authorities]
     return value
+
+
+def _authority_to_json(authority: TrustedAuthority) -> JsonValue:
+    return {
+        "certificate": b64_encode(authority.certificate.der),
+        "use": authority.use,
+        "revocation": authority.revocation,
+    }
 
 
 def _entity_to_json(entity: Entity) -> JsonValue:
@@ -74,20 +93,22 @@ def _entity_to_json(entity: Entity) -> JsonValue:
 
 
 def _key_to_json(key: TrustKey) -> JsonValue:
-    value: dict[str, JsonValue] = {
-        "jwk": key.public_key.to_jwk(),
-        "role": key.role,
-        "nbf": key.nbf,
-        "exp": key.exp,
-    }
+    value: dict[str, JsonValue] = {"role": key.role, "nbf": key.nbf, "exp": key.exp}
+    if key.chain:
+        value["x5c"] = [b64_encode(certificate.der) for certificate in key.chain]
+    else:
+        value["jwk"] = key.public_key.to_jwk()
     if key.revoked is not None:
         value["revoked"] = {"at": key.revoked.at, "reason": key.revoked.reason}
     return value
 
 
 def read_trust_list(claims: dict[str, JsonValue]) -> TrustList:
-    """Read the claims of a list; raises MalformedError (``form.*``, ``key.form``, ``note.*``, ``trust.repeated``)."""
-    members = json_object(claims, what="trust list", required=_LIST, optional=("prev",))
+    """Read the claims of a list.
+
+    Raises MalformedError (``form.*``, ``key.*``, ``note.*``, ``certificate.*``, ``trust.repeated``).
+    """
+    members = json_object(claims, what="trust list", required=_LIST, optional=("prev", "authorities"))
     entities = json_list(members["entities"], what="entities", max_items=_MAX_ENTITIES)
     logs = json_list(members["logs"], what="logs", max_items=_MAX_ENTITIES)
     trust_list = TrustList(
@@ -100,6 +121,7 @@ def read_trust_list(claims: dict[str, JsonValue]) -> TrustList:
         entities=tuple(_read_entity(entity) for entity in entities),
         logs=tuple(_read_log(log) for log in logs),
         chains=tuple(parse_profile(chain) for chain in json_list(members["chains"], what="chains", max_items=100)),
+        authorities=_read_authorities(members),
     )
     if not trust_list.iat < trust_list.next_update <= trust_list.exp:
         raise MalformedError("time.order", "trust list: not iat < next_update <= exp")
@@ -108,7 +130,31 @@ def read_trust_list(claims: dict[str, JsonValue]) -> TrustList:
     _check_distinct([entity.id for entity in trust_list.entities], "entities")
     _check_distinct([log.origin for log in trust_list.logs], "logs")
     _check_distinct([chain.profile_id for chain in trust_list.chains], "chains")
+    _check_distinct([(item.certificate.fingerprint, item.use) for item in trust_list.authorities], "authorities")
     return trust_list
+
+
+def _read_authorities(members: dict[str, JsonValue]) -> tuple[TrustedAuthority, ...]:
+    if "authorities" not in members:
+        return ()
+    items = json_list(members["authorities"], what="authorities", max_items=_MAX_AUTHORITIES)
+    if not items:
+        raise MalformedError("form.size", "authorities: left out if there is none")
+    return tuple(_read_authority(item) for item in items)
+
+
+def _read_authority(value: JsonValue) -> TrustedAuthority:
+    members = json_object(value, what="authority", required=("certificate", "use", "revocation"))
+    return TrustedAuthority(
+        certificate=_read_certificate(members["certificate"], "authority"),
+        use=cast(AuthorityUse, _one_of(members["use"], AUTHORITY_USES, "use")),
+        revocation=cast(AuthorityRevocation, _one_of(members["revocation"], AUTHORITY_REVOCATIONS, "revocation")),
+    )
+
+
+def _read_certificate(value: JsonValue, what: str) -> Certificate:
+    text = json_str(value, what=what, max_length=_MAX_CERTIFICATE_TEXT)
+    return parse_certificate(b64_decode(text, what=what))
 
 
 def _read_entity(value: JsonValue) -> Entity:
@@ -144,17 +190,18 @@ def _read_purpose(value: JsonValue) -> Purpose:
 
 
 def _read_key(value: JsonValue) -> TrustKey:
-    members = json_object(value, what="key", required=("jwk", "role", "nbf", "exp"), optional=("revoked",))
-    key = TrustKey(
-        public_key=PublicKey.from_jwk(members["jwk"]),
-        role=cast(Role, _one_of(members["role"], ROLES, "role")),
-        nbf=json_int(members["nbf"], what="key nbf"),
-        exp=json_int(members["exp"], what="key exp"),
-        revoked=_read_revocation(members["revoked"]) if "revoked" in members else None,
-    )
-    if key.nbf >= key.exp:
+    members = json_object(value, what="key", required=("role", "nbf", "exp"), optional=("jwk", "x5c", "revoked"))
+    if ("jwk" in members) == ("x5c" in members):
+        raise MalformedError("form.member", "key: either jwk or x5c is needed")
+    role = cast(Role, _one_of(members["role"], ROLES, "role"))
+    nbf, exp = json_int(members["nbf"], what="key nbf"), json_int(members["exp"], what="key exp")
+    revoked = _read_revocation(members["revoked"]) if "revoked" in members else None
+    if nbf >= exp:
         raise MalformedError("time.order", "key: nbf is not before exp")
-    return key
+    if "jwk" in members:
+        return TrustKey(PublicKey.from_jwk(members["jwk"]), role, nbf, exp, revoked)
+    chain = json_list(members["x5c"], what="x5c", max_items=CHAIN_MAX)
+    return TrustKey.of_chain(tuple(_read_certificate(item, "x5c") for item in chain), role, nbf, exp, revoked)
 
 
 def _read_revocation(value: JsonValue) -> KeyRevocation:
@@ -179,6 +226,6 @@ def _one_of(value: JsonValue, words: Collection[str], what: str) -> str:
     return text
 
 
-def _check_distinct(names: Sequence[str], what: str) -> None:
+def _check_distinct(names: Sequence[Hashable], what: str) -> None:
     if len(set(names)) < len(names):
         raise MalformedError("trust.repeated", f"trust list: one of {what} occurs twice")

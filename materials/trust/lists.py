@@ -9,36 +9,32 @@ from typing import Final
 
 from materials.times import SKEW_SECONDS
 from materials.trust.json_form import read_trust_list, trust_list_to_json
-from materials.trust.model import TrustList
-from signing.digests import sha256
-from signing.encoding import b64url_encode
+from materials.trust.key_check import check_key
+from materials.trust.model import TrustList, VerifiedTrustList
 from signing.errors import MalformedError, UnavailableError, VerificationError
 from signing.jws import parse_jws, sign_jws, verify_jws
-from signing.keys import KeyId, PublicKey, Signer
+from signing.keys import PublicKey, Signer
 from signing.strict_json import dump_json, json_object, json_str, parse_json
+
+__all__ = [
+    "MAX_TRUST_FILE_BYTES",
+    "MAX_TRUST_LIST_BYTES",
+    "TRUST_FILE_VERSION",
+    "TRUST_LIST_TYP",
+    "TrustFile",
+    "VerifiedTrustList",
+    "check_trust_update",
+    "format_trust_file",
+    "issue_trust_list",
+    "parse_trust_file",
+    "parse_trust_list",
+    "verify_trust_list",
+]
 
 TRUST_LIST_TYP: Final = "trust-list+jwt"
 TRUST_FILE_VERSION: Final = "ematerials/trust/v1"
 MAX_TRUST_LIST_BYTES: Final = 4 * 1024 * 1024
 MAX_TRUST_FILE_BYTES: Final = MAX_TRUST_LIST_BYTES + 4096
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedTrustList:
-    """A trust list whose signature and date are good; only ``verify_trust_list`` makes one."""
-
-    list: TrustList
-    list_key_id: KeyId
-    text: str = field(repr=False)
-
-    @property
-    def digest(self) -> str:
-        """What the next list names as ``prev``: base64url SHA-256 of the text."""
-        return b64url_encode(sha256(self.text.encode("ascii")))
-
-    def stale(self, now: int) -> bool:
-        """Whether a newer list should exist by now; still usable, but a verdict says so."""
-        return now >= self.list.next_update + SKEW_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +60,9 @@ def parse_trust_list(text: str) -> TrustList:
 def verify_trust_list(text: str, list_key: PublicKey, now: int) -> VerifiedTrustList:
     """Check a list with the list key and at ``now`` (Unix seconds).
 
-    Raises MalformedError; VerificationError ``signature.*``, ``time.not-yet``; UnavailableError ``trust.expired``: an
-    old list says nothing of who is trusted today.
+    Raises MalformedError; VerificationError ``signature.*``, ``time.not-yet``, and ``key.*`` if the list itself names
+    its key otherwise than as a list key that counts at its date; UnavailableError ``trust.expired``: an old list says
+    nothing of who is trusted today.
     """
     verified = verify_jws(parse_jws(text, typ=TRUST_LIST_TYP, max_bytes=MAX_TRUST_LIST_BYTES), list_key)
     trust_list = read_trust_list(dict(verified.claims))
@@ -73,7 +70,18 @@ def verify_trust_list(text: str, list_key: PublicKey, now: int) -> VerifiedTrust
         raise VerificationError("time.not-yet", "trust list: issued after this time")
     if now >= trust_list.exp + SKEW_SECONDS:
         raise UnavailableError("trust.expired", "trust list: out of date; get the current one")
-    return VerifiedTrustList(trust_list, verified.key_id, verified.text)
+    trust = VerifiedTrustList(trust_list, verified.key_id, verified.text)
+    _check_list_key(trust, now)
+    return trust
+
+
+def _check_list_key(trust: VerifiedTrustList, now: int) -> None:
+    """The first list key is in no list, but confirmed out of band; one that is listed counts as every key does."""
+    for entity in trust.list.entities:
+        if entity.id == trust.list.iss:
+            for key in entity.keys:
+                if key.key_id == trust.list_key_id:
+                    check_key(key, entity=entity, trust=trust, role="list", at=trust.list.iat, now=now)
 
 
 def check_trust_update(held: VerifiedTrustList, new: VerifiedTrustList) -> None:

@@ -1,30 +1,37 @@
 """Trust: which organisation may do what, with which key, and from when to when.
 
-Values, look-ups and the check of one key against its role, window, revocation, type and region. The signed form of
-the list is in ``lists``, its JSON in ``json_form``. Keys come only from here, found by (entity, kid, role).
+Values and look-ups. Whether a key counts for a signature is for ``key_check`` to say. The signed form of the list is in
+``lists``, its JSON in ``json_form``. Keys come only from here, found by (entity, kid, role).
 """
 
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
 from anchors.profile import TrustProfile
 from materials.ids import EntityId
-from materials.regions import region_contains
 from materials.times import SKEW_SECONDS
-from signing.errors import VerificationError
+from signing.certificates import Certificate
+from signing.digests import sha256
+from signing.encoding import b64url_encode
+from signing.errors import MalformedError, VerificationError
 from signing.keys import KeyId, PublicKey
 from signing.note_key import NoteKey
+from signing.revocation import RevocationList
 
 Role = Literal["issue", "status", "grant", "api", "timestamp", "list"]
 Basis = Literal["holder", "function", "entrust"]
 Level = Literal["national", "province", "city", "district", "township", "society"]
 RevocationReason = Literal["unspecified", "compromised", "superseded"]
+AuthorityUse = Literal["organisation", "timestamp"]
+AuthorityRevocation = Literal["crl", "none"]
 
 ROLES: Final = get_args(Role)
 BASES: Final = get_args(Basis)
 LEVELS: Final = get_args(Level)
 REVOCATION_REASONS: Final = get_args(RevocationReason)
+AUTHORITY_USES: Final = get_args(AuthorityUse)
+AUTHORITY_REVOCATIONS: Final = get_args(AuthorityRevocation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +44,32 @@ class KeyRevocation:
 
 @dataclass(frozen=True, slots=True)
 class TrustKey:
-    """A key in exactly one role, usable for signatures made from ``nbf`` until before ``exp``. Old keys stay listed."""
+    """A key in exactly one role, usable for signatures made from ``nbf`` until before ``exp``. Old keys stay listed.
+
+    ``chain``, if the key is listed by certificate: the organisation's first, the root left out (RFC 7515 §4.1.6).
+    Raises MalformedError (``key.chain``) if its first certificate is of another key.
+    """
 
     public_key: PublicKey
     role: Role
     nbf: int
     exp: int
     revoked: KeyRevocation | None = None
+    chain: tuple[Certificate, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        if self.chain and self.chain[0].public_key != self.public_key:
+            raise MalformedError("key.chain", "the first certificate of the chain is not of this key")
+
+    @classmethod
+    def of_chain(
+        cls, chain: tuple[Certificate, ...], role: Role, nbf: int, exp: int, revoked: KeyRevocation | None = None
+    ) -> "TrustKey":
+        """The key of the chain's first certificate; MalformedError ``key.chain`` if it is none that we verify with."""
+        public_key = chain[0].public_key if chain else None
+        if public_key is None:
+            raise MalformedError("key.chain", "no certificate, or one of a key that signs nothing here")
+        return cls(public_key, role, nbf, exp, revoked, chain)
 
     @property
     def key_id(self) -> KeyId:
@@ -93,6 +119,18 @@ class TrustedLog:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustedAuthority:
+    """A root certificate whose chains count: those of organisations' keys, or those of time-stamping services.
+
+    ``revocation`` says whether each certificate below it must be shown not to be on a current CRL.
+    """
+
+    certificate: Certificate = field(repr=False)
+    use: AuthorityUse
+    revocation: AuthorityRevocation
+
+
+@dataclass(frozen=True, slots=True)
 class TrustList:
     """The content of a trust list. ``prev`` is base64url SHA-256 of the text of list ``seq − 1``.
 
@@ -108,6 +146,11 @@ class TrustList:
     entities: tuple[Entity, ...]
     logs: tuple[TrustedLog, ...]
     chains: tuple[TrustProfile, ...] = field(repr=False)
+    authorities: tuple[TrustedAuthority, ...] = ()
+
+    def authorities_for(self, use: AuthorityUse) -> tuple[TrustedAuthority, ...]:
+        """The roots whose chains count for ``use``."""
+        return tuple(authority for authority in self.authorities if authority.use == use)
 
     def find_entity(self, entity_id: str) -> Entity:
         """The entity of that id; raises VerificationError (``key.unknown``)."""
@@ -119,7 +162,7 @@ class TrustList:
     def find_key(self, entity_id: str, kid: str, role: Role) -> TrustKey:
         """The key by (entity, kid, role); raises VerificationError ``key.unknown`` or ``key.role``.
 
-        Whether the key counted at a time is for ``check_key`` to say.
+        Whether the key counted at a time is for ``key_check.check_key`` to say.
         """
         keys = [key for key in self.find_entity(entity_id).keys if key.key_id == kid]
         for key in keys:
@@ -137,54 +180,27 @@ class TrustList:
         raise VerificationError("log.unknown", "the trust list does not name this log")
 
 
-class KeyStanding(StrEnum):
-    """How a key that counts for a signature stands today; anything but CURRENT belongs in the verdict."""
+@dataclass(frozen=True, slots=True)
+class VerifiedTrustList:
+    """A trust list whose signature and date are good; only ``lists.verify_trust_list`` makes one.
 
-    CURRENT = "key.current"
-    RETIRED = "key.retired"
-    LATER_COMPROMISED = "key.later-compromised"
-
-
-def check_key(
-    key: TrustKey,
-    *,
-    entity: Entity,
-    role: Role,
-    at: int,
-    now: int,
-    proven_at: int | None = None,
-    vct: str | None = None,
-    region: str | None = None,
-) -> KeyStanding:
-    """Return how ``key`` of ``entity`` stands if it counts for a signature made ``at`` (as its signer says).
-
-    ``proven_at`` is a time by which the signature provably existed (an anchor, a time stamp). A key that was revoked
-    as compromised, or for no stated reason, counts only for signatures proven to be older than that. ``vct`` and
-    ``region``, where given, must be among what the entity is listed for. Raises VerificationError: ``key.unknown``,
-    ``key.role``, ``key.window``, ``key.compromised``, ``key.constraint``.
+    ``crls`` are the revocation lists at hand for keys listed by certificate; each is verified where it is used.
     """
-    if key not in entity.keys:
-        raise VerificationError("key.unknown", "the key is not one of this organisation")
-    if key.role != role:
-        raise VerificationError("key.role", f"the key is not listed for the role {role}")
-    if not key.nbf - SKEW_SECONDS <= at < key.exp + SKEW_SECONDS:
-        raise VerificationError("key.window", "signed outside the time for which the key is listed")
-    if vct is not None and vct not in entity.types:
-        raise VerificationError("key.constraint", "the organisation is not listed for this type of material")
-    if region is not None and not region_contains(entity.region, region):
-        raise VerificationError("key.constraint", "the place is outside the organisation's region")
-    return _standing(key, at=at, now=now, proven_at=proven_at)
 
+    list: TrustList
+    list_key_id: KeyId
+    text: str = field(repr=False)
+    crls: tuple[RevocationList, ...] = field(default=(), repr=False)
 
-def _standing(key: TrustKey, *, at: int, now: int, proven_at: int | None) -> KeyStanding:
-    retired = KeyStanding.RETIRED if now >= key.exp else KeyStanding.CURRENT
-    revoked = key.revoked
-    if revoked is None or now < revoked.at:
-        return retired
-    if revoked.reason == "superseded":
-        if at >= revoked.at:
-            raise VerificationError("key.window", "signed after the key was superseded")
-        return KeyStanding.RETIRED
-    if proven_at is None or proven_at >= revoked.at or at >= revoked.at:
-        raise VerificationError("key.compromised", "the key was revoked, and nothing proves the signature to be older")
-    return KeyStanding.LATER_COMPROMISED
+    def with_crls(self, crls: Iterable[RevocationList]) -> "VerifiedTrustList":
+        """The same list, with these revocation lists at hand as well."""
+        return replace(self, crls=(*self.crls, *crls))
+
+    @property
+    def digest(self) -> str:
+        """What the next list names as ``prev``: base64url SHA-256 of the text."""
+        return b64url_encode(sha256(self.text.encode("ascii")))
+
+    def stale(self, now: int) -> bool:
+        """Whether a newer list should exist by now; still usable, but a verdict says so."""
+        return now >= self.list.next_update + SKEW_SECONDS

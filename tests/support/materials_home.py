@@ -24,8 +24,10 @@ from materials.status import LIST_ENTRIES
 from materials.store.events import SqlEventStore
 from materials.store.materials import SqlMaterialStore
 from materials.store.metadata import metadata
+from materials.store.signatures import SqlSignatureStore
 from materials.store.status import SqlStatusStore
 from materials.store.status_archive import SqlStatusArchive
+from materials.store.timestamps import SqlTimestampStore
 from materials.store.vault_keys import SqlVaultKeys
 from materials.trust.lists import issue_trust_list, verify_trust_list
 from materials.trust.model import Entity, Role, TrustKey, TrustList
@@ -72,10 +74,11 @@ class HomeKit:
     vault_key: bytes = field(default_factory=lambda: os.urandom(32))
     catalogue: Catalogue = field(default_factory=load_catalogue)
     list_size: int = LIST_ENTRIES
+    second: Signer | None = None
 
     @property
     def keys(self) -> IssuerKeys:
-        return IssuerKeys(self.issue, self.status)
+        return IssuerKeys(self.issue, self.status, self.second)
 
     @property
     def terms(self) -> ListTerms:
@@ -109,12 +112,19 @@ class HomeKit:
             bases=("holder",),
             status_uris=(STATUS_URI,),
             purposes=(),
-            keys=(self._trust_key(self.issue, "issue"), self._trust_key(self.status, "status")),
+            keys=tuple(self._trust_keys()),
         )
         return TrustList(ISSUER, 1, None, NOW - DAY, NOW + 30 * DAY, NOW + 60 * DAY, (entity,), (), ())
 
-    def _trust_key(self, signer: Signer, role: Role) -> TrustKey:
-        return TrustKey(signer.public_key, role, NOW - DAY, NOW + 365 * DAY)
+    def _trust_keys(self) -> Iterator[TrustKey]:
+        held: list[tuple[Signer | None, Role]] = [
+            (self.issue, "issue"),
+            (self.second, "issue"),
+            (self.status, "status"),
+        ]
+        for signer, role in held:
+            if signer is not None:
+                yield TrustKey(signer.public_key, role, NOW - DAY, NOW + 365 * DAY)
 
     def find_key(self, entity: EntityId, kid: KeyId, role: Role) -> PublicKey:
         return self.home().trust.list.find_key(entity, kid, role).public_key
@@ -135,6 +145,8 @@ class HomeKit:
             statuses=SqlStatusStore(conn, entries=self.list_size),
             archive=SqlStatusArchive(conn),
             events=SqlEventStore(conn),
+            signatures=SqlSignatureStore(conn),
+            timestamps=SqlTimestampStore(conn),
             vault=self.vault(conn),
             log=TestLog(SqlLog(conn, ORIGIN), self.log_key),
         )

@@ -17,7 +17,7 @@ from materials.registry.policy import RegistrationPolicy, make_policy
 from materials.statement import IssuedStatement, StatementClaims, StatusRef, issue_statement
 from materials.trust.lists import VerifiedTrustList, issue_trust_list, verify_trust_list
 from materials.trust.model import Entity, Purpose, TrustedLog, TrustKey, TrustList
-from signing import Ed25519Signer, Es256Signer, LedgerError, NoteKey, digest_bytes
+from signing import Ed25519Signer, Es256Signer, LedgerError, NoteKey, Signer, digest_bytes
 
 NOW = 1_780_000_000
 DAY = 86_400
@@ -76,7 +76,7 @@ def claims(**changes: Any) -> StatementClaims:
 
 
 def issued(
-    signer: Ed25519Signer | Es256Signer = ISSUE_KEY,
+    signer: Signer = ISSUE_KEY,
     *,
     fields: dict[str, Any] | None = None,
     files: list[FileRecord] | None = None,

@@ -14,6 +14,7 @@ from materials.registry.ports import HomePorts
 from materials.registry.records import MaterialState
 from materials.registry.register import register, register_signed
 from materials.registry.submission import Registered, SignedSubmission, Submission, SubmittedFile
+from materials.second_signature import verify_second_signature
 from materials.statement import (
     FileRecord,
     StatementClaims,
@@ -22,7 +23,18 @@ from materials.statement import (
     parse_statement,
     verify_statement,
 )
-from signing import Ed25519Signer, LedgerError, MalformedError, RefusedError, Signer, VerificationError, digest_bytes
+from signing import (
+    Algorithm,
+    Ed25519Signer,
+    Es256Signer,
+    LedgerError,
+    MalformedError,
+    RefusedError,
+    Signer,
+    VerificationError,
+    digest_bytes,
+    generate_signer,
+)
 from tests.support.materials_home import DAY, ISSUER, NOW, PDF, STATUS_URI, HomeKit, fields, submission
 
 
@@ -56,6 +68,28 @@ def test_what_went_in_comes_out(kit: HomeKit, engine: Engine) -> None:
         place = ports.statuses.find(STATUS_URI, record.jti)
         assert place is not None
         assert place.ref == record.status
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "SM2-SM3"])
+def test_a_second_key_signs_the_same_payload(engine: Engine, tmp_path: Path, algorithm: Algorithm) -> None:
+    second = generate_signer(algorithm, os.urandom)
+    kit = HomeKit(tmp_path / "vault", second=second)
+    kit.create(engine)
+    first = enter(kit, engine, submission())
+    assert enter(kit, engine, submission()).record == first.record
+    with kit.unit(engine) as ports:
+        (kept,) = ports.signatures.of(first.record.jti)
+    verified = verify_second_signature(first.record.jwt, kept, second.public_key)
+    assert (verified.key_id, verified.profile) == (second.public_key.key_id, second.public_key.profile)
+
+
+def test_a_second_key_that_is_not_listed_registers_nothing(kit: HomeKit, engine: Engine) -> None:
+    keys = replace(kit.keys, second=Es256Signer.generate(os.urandom))
+    with pytest.raises(RefusedError) as refused, kit.unit(engine) as ports:
+        register(ports, kit.home(), submission(), keys, now=NOW, random_bytes=os.urandom)
+    assert refused.value.code == "registration.key"
+    with kit.unit(engine) as ports:
+        assert ports.log.entry(1) is None
 
 
 def test_a_repetition_returns_the_first(kit: HomeKit, engine: Engine) -> None:

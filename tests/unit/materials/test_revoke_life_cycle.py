@@ -20,6 +20,7 @@ from materials.registry.revoke import StatusChange, accept_event, change_status,
 from materials.registry.submission import SignedSubmission
 from materials.statement import StatementClaims, issue_statement, join_statement, parse_statement, verify_statement
 from materials.status import StatusValue, parse_status_list, read_status, verify_status_list
+from materials.trust.model import KeyRevocation, RevocationReason
 from signing import Ed25519Signer, LedgerError, RefusedError, UnavailableError, VerificationError, digest_bytes
 from tests.support.materials_home import ISSUER, NOW, PDF, STATUS_URI, HomeKit, fields, submission
 
@@ -97,6 +98,7 @@ def test_an_unknown_material_has_no_status(kit: HomeKit, engine: Engine) -> None
     ("signer", "changed", "code"),
     [
         ("status", {"effective": NOW + 3600}, "status.not-yet-effective"),
+        ("status", {"iat": NOW + 3600}, "status.not-yet-effective"),
         ("issue", {}, "key.role"),
         ("foreign", {}, "key.unknown"),
         ("status", {"iss": "uscc:91310000MA1FL0000X"}, None),
@@ -204,3 +206,24 @@ def test_an_old_event_handed_in_again_changes_nothing(kit: HomeKit, engine: Engi
     with kit.unit(engine) as ports:
         assert accept_event(ports, kit.home(), old.jws, now=NOW + 5) == old
     assert status_of(kit, engine, record) is StatusValue.VALID
+
+
+@pytest.mark.parametrize(("reason", "code"), [("superseded", "key.window"), ("compromised", "key.compromised")])
+def test_a_key_that_has_ended_signs_nothing_new(
+    kit: HomeKit, engine: Engine, record: MaterialRecord, reason: RevocationReason, code: str
+) -> None:
+    """Nothing dates an event that comes in now, so an old date in it helps nobody; what is recorded stays."""
+    old = change(kit, engine, record.jti, EventCode.SUSPENDED)
+    home = kit.home()
+    entity = home.trust.list.entities[0]
+    keys = tuple(replace(key, revoked=KeyRevocation(NOW + 10, reason)) for key in entity.keys)
+    listed = replace(home.trust.list, entities=(replace(entity, keys=keys),))
+    later = replace(home, trust=replace(home.trust, list=listed))
+    misdated = MaterialEvent(new_event_id(os.urandom), ISSUER, record.jti, EventCode.REVOKED, "decision", NOW, NOW)
+    with pytest.raises(VerificationError) as refused, kit.unit(engine) as ports:
+        accept_event(ports, later, issue_event(kit.status, misdated), now=NOW + 20)
+    assert refused.value.code == code
+    assert status_of(kit, engine, record) is StatusValue.SUSPENDED
+    if reason == "superseded":
+        with kit.unit(engine) as ports:
+            assert accept_event(ports, later, old.jws, now=NOW + 20) == old
