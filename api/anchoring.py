@@ -48,7 +48,7 @@ def anchor_worker(workspace: Workspace, chain: Chain, now: int) -> AnchorWorker:
         profile=profile,
         contract=profile.contracts[-1].address,
         log_key=workspace.log_key,
-        anchor_key=workspace.keyring.secret(names.ANCHOR_KEY),
+        account=workspace.keyring.account(names.ANCHOR_KEY),
         gas_price=workspace.settings.chain.gas_price,
     )
     return AnchorWorker(chain, target, transactions=workspace.database.write, log=workspace.log)

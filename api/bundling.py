@@ -1,5 +1,6 @@
 """Put evidence bundles together from what the home holds."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -8,6 +9,7 @@ from anchors import anchor_proof_to_json, read_anchor_proof
 from anchors.store import SqlAnchorProofs
 from api import clock, names
 from api.anchoring import anchor_scope, chain_profile
+from api.bundled_proofs import BundledProofs, gather_proofs
 from api.home import home_ports
 from api.registering import current_status_list
 from api.trust_lists import current_trust, renew_trust
@@ -15,8 +17,9 @@ from api.workspace import Workspace
 from ledger import format_receipt, leaf_hash
 from materials.bundle import Bundle, LoggedToken, UseEvidence, format_bundle
 from materials.commitment import commit_to, format_commitment
+from materials.grants.links import parse_chain
 from materials.grants.usage import COMMITMENT_KIND
-from materials.ids import MaterialId
+from materials.ids import EntityId, MaterialId
 from materials.registry.ports import HomePorts
 from materials.registry.records import MaterialRecord
 from materials.statement import join_statement
@@ -32,6 +35,7 @@ class Evidence:
     anchor: JsonValue
     status_list: str | None
     events: tuple[LoggedToken, ...]
+    proofs: BundledProofs
 
 
 def make_bundle(workspace: Workspace, jti: MaterialId, *, as_of: int | None = None) -> bytes:
@@ -46,7 +50,7 @@ def make_bundle(workspace: Workspace, jti: MaterialId, *, as_of: int | None = No
     renew_trust(workspace, now)
     with workspace.database.write() as connection:
         ports = home_ports(workspace, connection, known_head=None)
-        evidence = _evidence(workspace, connection, ports, jti, now)
+        evidence = _evidence(workspace, connection, ports, jti, now, at=now if as_of is None else as_of)
         if as_of is not None:
             kept = ports.archive.at(names.status_uri(workspace.settings.origin), as_of)
             evidence = replace(evidence, status_list=None if kept is None else kept.token)
@@ -61,7 +65,8 @@ def make_use_bundle(
     now = clock.now()
     with workspace.database.write() as connection:
         ports = home_ports(workspace, connection, known_head=None)
-        evidence = _evidence(workspace, connection, ports, jti, now)
+        parties = {party for link in parse_chain(chain).links for party in (link.id.iss, link.audience.id)}
+        evidence = _evidence(workspace, connection, ports, jti, now, at=now, parties=parties)
         receipt = _record_receipt(workspace, connection, record)
     return _format(evidence, presentation, UseEvidence(chain, LoggedToken(record, receipt)))
 
@@ -75,11 +80,24 @@ def _format(evidence: Evidence, statement: str, use: UseEvidence | None) -> byte
             status_list=evidence.status_list,
             events=evidence.events,
             use=use,
+            signatures=evidence.proofs.signatures,
+            timestamps=evidence.proofs.timestamps,
+            crls=evidence.proofs.crls,
         )
     )
 
 
-def _evidence(workspace: Workspace, connection: Connection, ports: HomePorts, jti: MaterialId, now: int) -> Evidence:
+def _evidence(
+    workspace: Workspace,
+    connection: Connection,
+    ports: HomePorts,
+    jti: MaterialId,
+    now: int,
+    *,
+    at: int,
+    parties: Collection[EntityId] = (),
+) -> Evidence:
+    """``parties`` are those who sign besides issuer and home."""
     record = ports.materials.find(jti)
     if record is None:
         raise RefusedError("material.unknown", "no material with this id is registered here")
@@ -90,7 +108,9 @@ def _evidence(workspace: Workspace, connection: Connection, ports: HomePorts, jt
     trust = current_trust(workspace, connection, now)
     uri = names.status_uri(workspace.settings.origin)
     status_list = current_status_list(workspace, ports, uri, trust, now)
-    return Evidence(record, receipt, anchor, status_list.token, events)
+    signers = {record.issuer, workspace.operator, *parties}
+    proofs = gather_proofs(ports, workspace.crls, trust, record=record, receipt=receipt, signers=signers, at=at)
+    return Evidence(record, receipt, anchor, status_list.token, events, proofs)
 
 
 def _receipt(workspace: Workspace, connection: Connection, index: int, size: int | None = None) -> bytes:

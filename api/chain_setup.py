@@ -3,11 +3,11 @@
 from typing import Final
 
 from anchors import Consensus, ContractPin, Grade, HandoffPolicy, SealAlgorithm, SetSource, TrustProfile, ValidatorSet
+from anchors.account import account_address
 from anchors.contract import LAYOUT
 from anchors.deploy import Network, deploy_contract, register_origin, set_anchorer
 from anchors.jsonrpc import read_data, read_object, read_quantity
 from anchors.node import Endpoint
-from anchors.transaction import account_address
 from api import clock, names
 from api.keyring import Keyring
 from api.settings import ChainSettings, Settings
@@ -25,17 +25,15 @@ def deploy(endpoint: Endpoint, keyring: Keyring, settings: Settings) -> TrustPro
     What a node says of validators and genesis is taken as it is: before another party relies on the profile, two
     people compare both with what the chain's operators publish (docs/operations.md).
     """
-    governor, anchorer = keyring.secret(names.GOVERNOR_KEY), keyring.secret(names.ANCHOR_KEY)
+    governor, anchorer = keyring.account(names.GOVERNOR_KEY), keyring.account(names.ANCHOR_KEY)
     chain_id = read_quantity(endpoint.call("eth_chainId"), "eth_chainId")
     pause = clock.pause if settings.chain.kind == "rpc" else _no_pause
     network = Network(rpc=endpoint.rpc, chain_id=chain_id, gas_price=settings.chain.gas_price, wait=pause)
-    deployment = deploy_contract(network, governor_key=governor)
+    deployment = deploy_contract(network, governor=governor)
     admin = account_address(governor)
-    origin = register_origin(
-        network, contract=deployment.address, governor_key=governor, name=settings.origin, admin=admin
-    )
+    origin = register_origin(network, contract=deployment.address, governor=governor, name=settings.origin, admin=admin)
     set_anchorer(
-        network, contract=deployment.address, admin_key=governor, origin=origin, anchorer=account_address(anchorer)
+        network, contract=deployment.address, admin=governor, origin=origin, anchorer=account_address(anchorer)
     )
     pin = ContractPin(deployment.address, deployment.code_hash, LAYOUT, deployment.block_number)
     return _profile(endpoint, settings.origin, chain_id, pin, highest_grade(settings.chain, chain_id))

@@ -1,6 +1,7 @@
 """``fsck``: re-derive everything from stored bytes, and compare it with the chain."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -12,6 +13,7 @@ from api import names
 from api.anchoring import anchor_scope, chain_of, chain_profile
 from api.db import DAMAGED
 from api.home import home_ports
+from api.trust_lists import current_trust
 from api.workspace import Workspace
 from ledger import leaf_hash
 from ledger.fsck import fsck as check_log
@@ -19,12 +21,16 @@ from materials.grants.fsck import check_grants
 from materials.ids import EntityId
 from materials.registry.fsck import check_materials
 from materials.registry.fsck_status import check_status_lists
+from materials.registry.fsck_timestamps import check_timestamps
+from materials.registry.records import StampedKind
 from materials.store.grant_scan import SqlGrantScan
 from materials.store.scan import SqlMaterialScan
+from materials.store.timestamps import SqlTimestampStore
 from materials.store.trust import SqlTrustStore
-from materials.trust.lists import check_trust_update, parse_trust_list, verify_trust_list
+from materials.trust.lists import parse_trust_list, verify_trust_list
 from materials.trust.model import Role, TrustList
-from signing import KeyId, LedgerError, PublicKey, UnavailableError, VerificationError
+from materials.trust.rollover import HeldList, follow_list
+from signing import KeyId, LedgerError, PublicKey, UnavailableError, VerificationError, parse_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ def check_steps(workspace: Workspace, connection: Connection, now: int) -> list[
         ("materials", lambda: _materials(workspace, connection)),
         ("grants and uses", lambda: _grants(workspace, connection)),
         ("status lists", lambda: _status_lists(workspace, connection)),
+        ("time stamps", lambda: _timestamps(workspace, connection, now)),
         ("anchor proofs", lambda: _anchors(workspace, connection)),
         ("chain", lambda: _chain(workspace, connection, now)),
     ]
@@ -85,20 +92,25 @@ def _log(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
 
 
 def _trust_lists(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
-    list_key = workspace.keyring.signer(names.LIST_KEY).public_key
-    held = None
+    """Each list follows on the one before, and the first is signed with the home's first list key."""
+    held: HeldList | None = None
     for number, text in enumerate(SqlTrustStore(connection).all(), start=1):
         try:
-            verified = verify_trust_list(text, list_key, parse_trust_list(text).iat)
-            if verified.list.seq != number:
+            held = _follow(workspace, held, text)
+            if held.verified.list.seq != number:
                 raise VerificationError("trust.gap", "a trust list is missing")
-            if held is not None:
-                check_trust_update(held, verified)
-            held = verified
         except LedgerError as error:
             yield Finding(error.code, f"trust_list seq={number}", str(error))
     if held is None:
         yield Finding("trust.missing", "trust_list", "no trust list can be read")
+
+
+def _follow(workspace: Workspace, held: HeldList | None, text: str) -> HeldList:
+    at = parse_trust_list(text).iat
+    if held is not None:
+        return follow_list(held, text, now=at)
+    key = workspace.keyring.public_key(names.LIST_KEY)
+    return HeldList(verify_trust_list(text, key, at), key)
 
 
 def _find_key(connection: Connection) -> Callable[[EntityId, KeyId, Role], PublicKey]:
@@ -139,6 +151,26 @@ def _grants(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
     )
     for found in findings:
         yield Finding(found.code, found.where, found.message)
+
+
+def _timestamps(workspace: Workspace, connection: Connection, now: int) -> Iterator[Finding]:
+    """By the latest trust list, whatever its date."""
+    store, text = SqlTimestampStore(connection), SqlTrustStore(connection).latest()
+    if text is None or next(store.all(), None) is None:
+        return
+    trust = current_trust(workspace, connection, parse_trust_list(text).iat)
+    for found in check_timestamps(store, _stampable(workspace, connection), trust=trust, now=now):
+        yield Finding(found.code, found.where, found.message)
+
+
+def _stampable(workspace: Workspace, connection: Connection) -> Iterator[tuple[StampedKind, bytes]]:
+    """Every statement, and the text of every checkpoint that can be read: the log's own check names the others."""
+    for record in SqlMaterialScan(connection).records():
+        yield "statement", record.jwt.encode("utf-8", "replace")
+    log = workspace.log(connection)
+    for size in log.published_sizes(0, log.size()):
+        with suppress(LedgerError):
+            yield "checkpoint", parse_note(log.checkpoint_at(size) or b"").text
 
 
 def _anchors(workspace: Workspace, connection: Connection) -> Iterator[Finding]:

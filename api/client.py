@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import urlencode
 
 import httpx
 
@@ -11,7 +12,19 @@ from api.http.signatures import IDEMPOTENCY_HEADER, sign_request
 from materials.grants.links import GrantChain, LinkId
 from materials.grants.requests import RetrievalRequest, request_to_json
 from materials.ids import EntityId, MaterialId
-from signing import FileDigests, JsonValue, LedgerError, Signer, UnavailableError, b64url_encode, dump_json, parse_json
+from materials.report import Facet
+from signing import (
+    CryptoProfile,
+    FileDigests,
+    JsonValue,
+    LedgerError,
+    Signer,
+    UnavailableError,
+    b64_encode,
+    b64url_encode,
+    dump_json,
+    parse_json,
+)
 
 _JSON: Final = "application/json"
 _BUNDLE: Final = "application/vnd.ematerials.bundle+json"
@@ -115,12 +128,23 @@ class LedgerClient:
         """The holder's usage records."""
         return self._json(httpx.Request("GET", f"{self._base}/v1/usage?first={first}&limit={limit}"))
 
-    def verify(self, bundle: bytes, file: FileDigests | None = None) -> Members:
-        """The service's report on a bundle, and on a file beside it."""
-        if file is None:
+    def verify(
+        self,
+        bundle: bytes,
+        file: FileDigests | None = None,
+        *,
+        profiles: Sequence[CryptoProfile] = (),
+        required: Sequence[Facet] = (),
+        crls: Sequence[bytes] = (),
+    ) -> Members:
+        """The service's report on a bundle, and on a file beside it; ``crls`` are DER. See ``verify_bundle``."""
+        query = [*(("profile", profile) for profile in profiles), *(("require", facet) for facet in required)]
+        path = f"/v1/verify?{urlencode(query)}" if query else "/v1/verify"
+        if file is None and not crls:
             headers = {"content-type": _BUNDLE}
-            return self._json(httpx.Request("POST", self._base + "/v1/verify", content=bundle, headers=headers))
-        return self._post("/v1/verify", {"bundle": bundle.decode("utf-8"), "file": _file(file)})
+            return self._json(httpx.Request("POST", self._base + path, content=bundle, headers=headers))
+        members = {"bundle": bundle.decode("utf-8"), "crls": [b64_encode(crl) for crl in crls]}
+        return self._post(path, members if file is None else members | {"file": _file(file)})
 
     def match_file(self, material: MaterialId, file: FileDigests) -> Members:
         """Whether a file belongs to a material."""

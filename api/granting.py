@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from api import clock, names
 from api.anchoring import guard_head
 from api.bundling import make_use_bundle
+from api.current_keys import current_signer
 from api.home import home_ports
 from api.registering import publish_list
 from api.trust_lists import current_trust, renew_trust
@@ -52,8 +53,9 @@ def grant_ports(workspace: Workspace, connection: Connection, known_head: Checkp
 
 def grant_home(workspace: Workspace, connection: Connection, now: int) -> GrantHome:
     """This home as the counter of uses."""
-    signer = workspace.keyring.signer(names.entity_key(workspace.operator, "grant"))
-    return GrantHome(workspace.operator, current_trust(workspace, connection, now), signer)
+    trust = current_trust(workspace, connection, now)
+    signer = current_signer(workspace.keyring, trust.list.find_entity(workspace.operator), "grant", now)
+    return GrantHome(workspace.operator, trust, signer)
 
 
 def open_grant(

@@ -14,8 +14,10 @@ from materials.registry.policy import parse_policy
 from materials.registry.ports import Appended, HomePorts
 from materials.store.events import SqlEventStore
 from materials.store.materials import SqlMaterialStore
+from materials.store.signatures import SqlSignatureStore
 from materials.store.status import SqlStatusStore
 from materials.store.status_archive import SqlStatusArchive
+from materials.store.timestamps import SqlTimestampStore
 from materials.store.vault_keys import SqlVaultKeys
 from materials.vault import FileVault
 from signing import Signer, UnavailableError
@@ -56,6 +58,8 @@ def home_ports(workspace: Workspace, connection: Connection, *, known_head: Chec
         statuses=SqlStatusStore(connection),
         archive=SqlStatusArchive(connection),
         events=SqlEventStore(connection),
+        signatures=SqlSignatureStore(connection),
+        timestamps=SqlTimestampStore(connection),
         vault=file_vault(workspace, connection),
         log=LogAppender(workspace.log(connection), workspace.keyring.signer(names.LOG_KEY), known_head),
     )

@@ -1,19 +1,39 @@
 """Names that the parts of one workspace agree on: keys in the keyring, URIs of lists, places in the workspace."""
 
+import re
 from typing import Final
 
 from materials.ids import EntityId, check_organisation_id
+from signing import KeyId
 
 LOG_KEY: Final = "home.log"
 LIST_KEY: Final = "home.list"
 HOME_SECRET: Final = "home.secret"
 GOVERNOR_KEY: Final = "home.governor"
 ANCHOR_KEY: Final = "home.anchor"
+_NUMBERED: Final = re.compile(r"(.+)\.([A-Za-z0-9_-]{43})")
 
 
 def entity_key(entity: str, role: str) -> str:
     """The keyring's name of an entity's key in one role."""
     return f"{entity}.{role}"
+
+
+def successor_key(name: str, key_id: KeyId) -> str:
+    """The keyring's name of a further key for what the key ``name`` is for."""
+    return f"{first_key(name)}.{key_id}"
+
+
+def first_key(name: str) -> str:
+    """The name that the first key of a line of successors has."""
+    match = _NUMBERED.fullmatch(name)
+    return match[1] if match else name
+
+
+def successor_id(name: str) -> KeyId | None:
+    """The key id in the name of a successor; None for a first key, whose name does not tell it."""
+    match = _NUMBERED.fullmatch(name)
+    return KeyId(match[2]) if match else None
 
 
 def status_uri(origin: str) -> str:

@@ -4,6 +4,7 @@ A holder or agent is named by the key's name (``owner``, ``agent``). Its entity 
 as the owner of a material it is known to the home by the material's own owner pseudonym instead.
 """
 
+from api.current_keys import current_keys
 from api.organisations import find_organisation
 from api.workspace import Workspace
 from materials.grants.links import Delegate, GrantLink
@@ -27,15 +28,15 @@ def party_delegate(workspace: Workspace, name: str) -> Delegate:
 def organisation_delegate(workspace: Workspace, entity_id: EntityId, now: int, *, redelegates: bool) -> Delegate:
     """An organisation as the receiver of a link: with its ``api`` key, or with ``grant`` if it passes the link on."""
     role: Role = "grant" if redelegates else "api"
-    return Delegate(entity_id, newest_key(listed(workspace, entity_id, now), role))
+    return Delegate(entity_id, newest_key(listed(workspace, entity_id, now), role, now))
 
 
-def newest_key(entity: Entity, role: Role) -> PublicKey:
-    """The organisation's present key in one role; raises RefusedError (``key.role``)."""
-    keys = [key for key in entity.keys if key.role == role and key.revoked is None]
+def newest_key(entity: Entity, role: Role, now: int) -> PublicKey:
+    """The organisation's present key in one role, held here or not; raises RefusedError (``key.role``)."""
+    keys = current_keys(entity, role, now)
     if not keys:
-        raise RefusedError("key.role", f"the organisation has no key of role {role} in the trust list")
-    return max(keys, key=lambda key: key.nbf).public_key
+        raise RefusedError("key.role", f"the organisation has no current key of role {role} in the trust list")
+    return keys[0].public_key
 
 
 def listed(workspace: Workspace, entity_id: EntityId, now: int) -> Entity:
@@ -59,8 +60,7 @@ def delegate_signer(workspace: Workspace, link: GrantLink) -> Signer:
 def held_signer(workspace: Workspace, key_id: KeyId) -> Signer:
     """The signer with this thumbprint, among parties and organisations."""
     for name in workspace.keyring.names():
-        if name.startswith(("party.", "uscc:")):
-            signer = workspace.keyring.signer(name)
-            if signer.public_key.key_id == key_id:
-                return signer
+        public = workspace.keyring.facts(name).public_key if name.startswith(("party.", "uscc:")) else None
+        if public is not None and public.key_id == key_id:
+            return workspace.keyring.signer(name)
     raise RefusedError("key.not-held", "this workspace does not keep the private key that the grant names")

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from api import clock, names
+from api import clock
 from api.anchoring import guard_head
+from api.current_keys import current_signer, current_signers, holds_key
 from api.home import file_vault, home_ports, open_home
+from api.keyring import Keyring
 from api.trust_lists import renew_trust
 from api.workspace import Workspace
 from materials.events import EventCode
+from materials.grants.verify import listed_entity
 from materials.ids import EntityId, MaterialId
 from materials.registry.erase import erase
 from materials.registry.ports import HomePorts
@@ -18,21 +21,27 @@ from materials.registry.register import register, register_signed
 from materials.registry.revoke import StatusChange, accept_event, change_status
 from materials.registry.submission import IssuerKeys, Registered, SignedSubmission, Submission, SubmittedFile
 from materials.trust.lists import VerifiedTrustList
-from signing import JsonValue, RefusedError
+from signing import CryptoProfile, JsonValue, RefusedError
 
 DEFAULT_LIFETIME: Final = 10 * 366 * 86400
 DEFAULT_LEGAL_BASIS: Final = "unspecified"
 _SWEEP_AFTER: Final = 3600
 
 
-def issuer_keys(workspace: Workspace, issuer: str) -> IssuerKeys:
-    """The keys that this workspace keeps for a department; raises RefusedError (``registration.no-key``)."""
-    ring = workspace.keyring
-    held = [names.entity_key(issuer, role) for role in ("issue", "status")]
-    if any(name not in ring for name in held):
+def issuer_keys(keyring: Keyring, trust: VerifiedTrustList, issuer: EntityId, now: int) -> IssuerKeys:
+    """The current keys that this workspace keeps for a department.
+
+    Raises RefusedError: ``registration.no-key``, ``registration.key`` if all that are kept have ended.
+    """
+    entity = listed_entity(trust, issuer)
+    if entity is None or not all(holds_key(keyring, issuer, role) for role in ("issue", "status")):
         message = f"this workspace keeps no issuing key of {issuer}: see 'org list', or add it with 'org add --issues'"
         raise RefusedError("registration.no-key", message)
-    return IssuerKeys(*(ring.signer(name) for name in held))
+    issue, status = (current_signers(keyring, entity, role, now) for role in ("issue", "status"))
+    if not issue or not status:
+        raise RefusedError("registration.key", f"the keys kept for {issuer} have ended: see 'key rotate'")
+    first, *further = sorted(issue, key=lambda signer: signer.public_key.profile is not CryptoProfile.INTL)
+    return IssuerKeys(first, status[0], *further)
 
 
 def register_material(
@@ -66,9 +75,10 @@ def register_material(
         version=version,
         supersedes=supersedes,
     )
-    keys, head = issuer_keys(workspace, issuer), guard_head(workspace, now)
+    head = guard_head(workspace, now)
     with workspace.database.write() as connection:
         ports, home = home_ports(workspace, connection, known_head=head), open_home(workspace, connection, now)
+        keys = issuer_keys(workspace.keyring, home.trust, issuer, now)
         registered = register(ports, home, submission, keys, now=now, random_bytes=clock.random_bytes)
         if supersedes is not None:
             publish_list(workspace, ports, home.status_uri, home.trust, now)
@@ -97,7 +107,7 @@ def change_material_status(
         record = ports.materials.find(jti)
         issuer = workspace.operator if record is None else record.issuer
         change = StatusChange(jti, code, reason, now, successor)
-        signer = issuer_keys(workspace, issuer).status
+        signer = issuer_keys(workspace.keyring, home.trust, issuer, now).status
         event = change_status(ports, home, change, signer, now=now, random_bytes=clock.random_bytes)
         publish_list(workspace, ports, home.status_uri, home.trust, now)
         return event
@@ -141,6 +151,6 @@ def current_status_list(
 def publish_list(workspace: Workspace, ports: HomePorts, uri: str, trust: VerifiedTrustList, now: int) -> PublishedList:
     """Sign and keep what the status table says now of list ``uri``."""
     terms = workspace.settings.status
-    signer = workspace.keyring.signer(names.entity_key(workspace.operator, "status"))
+    signer = current_signer(workspace.keyring, trust.list.find_entity(workspace.operator), "status", now)
     list_terms = ListTerms(uri, workspace.operator, terms.lifetime, terms.ttl)
     return publish_status_list(ports.statuses, ports.archive, list_terms, signer, trust=trust, now=now)

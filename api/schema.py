@@ -4,6 +4,7 @@ from typing import Final
 
 import anchors.tables
 import ledger.tables
+import ledger.witness_tables
 from api.http import nonces
 from materials.store import grant_tables, tables, trust
 from materials.store.metadata import metadata
@@ -11,4 +12,10 @@ from materials.store.metadata import metadata
 MATERIAL_TABLES: Final = (tables, grant_tables, trust)
 """The modules that fill the metadata of materials when they are imported."""
 
-TABLES: Final = (ledger.tables.metadata, anchors.tables.metadata, metadata, nonces.metadata)
+TABLES: Final = (
+    ledger.tables.metadata,
+    ledger.witness_tables.metadata,
+    anchors.tables.metadata,
+    metadata,
+    nonces.metadata,
+)

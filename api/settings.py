@@ -1,7 +1,7 @@
 """Settings: one source, the file ``ematerials.toml`` of a workspace. Unknown keys are refused.
 
-Secrets are not settings: the passphrase of the key files comes from the environment variable
-``EMATERIALS_PASSPHRASE`` or from the file named by ``passphrase_file``.
+Secrets are not settings: the passphrase of the key files and the HSM's PIN come from the environment, from the files
+named by ``passphrase_file`` and ``hsm.pin_file``, or from a prompt (``passphrases``).
 """
 
 import tomllib
@@ -31,6 +31,14 @@ class ChainSettings(_Section):
     gas_price: int = Field(default=0, ge=0)
 
 
+class HsmSettings(_Section):
+    """The PKCS#11 library, and the label of the token in which keys of this workspace live."""
+
+    module: str
+    token: str
+    pin_file: str | None = None
+
+
 class ServiceSettings(_Section):
     """The HTTP service. ``public_url`` is what clients sign as the target; without it, host and port as served."""
 
@@ -53,6 +61,13 @@ class StatusSettings(_Section):
     ttl: int = Field(default=43200, ge=60)
 
 
+class TimestampSettings(_Section):
+    """RFC 3161 services, asked for a time stamp each, and how long each is waited for (seconds); none by default."""
+
+    urls: tuple[Annotated[str, StringConstraints(pattern=r"^https?://[!-?A-~]{1,500}$")], ...] = ()
+    timeout: int = Field(default=10, ge=1, le=120)
+
+
 class TrustSettings(_Section):
     """The trust list: when the next one is due, and when this one is no longer to be relied on (seconds)."""
 
@@ -69,11 +84,14 @@ class Settings(_Section):
     database: str = "sqlite:///ledger.db"
     files: str = "files"
     keys: str = "keys"
+    crls: str = "crls"
     passphrase_file: str = "keys/passphrase"
+    hsm: HsmSettings | None = None
     chain: ChainSettings = ChainSettings()
     service: ServiceSettings = ServiceSettings()
     status: StatusSettings = StatusSettings()
     trust: TrustSettings = TrustSettings()
+    timestamps: TimestampSettings = TimestampSettings()
 
 
 def load_settings(workspace: Path) -> Settings:

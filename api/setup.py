@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,18 +13,20 @@ from api import clock, names
 from api.chain import chain_endpoints
 from api.chain_setup import deploy
 from api.db import Database, database_url
-from api.keyring import PASSPHRASE_VARIABLE, KeyKind, Keyring, read_passphrase
+from api.keyring import KeyKind
 from api.migrate import migrate
 from api.organisations import Organisation, make_entity
-from api.settings import FILE_NAME, ChainSettings, Settings, check_settings
+from api.passphrases import PASSPHRASE_FILE_VARIABLE, PASSPHRASE_VARIABLE, read_passphrase
+from api.settings import FILE_NAME, ChainSettings, HsmSettings, Settings, check_settings
 from api.trust_lists import publish_trust
-from api.workspace import Workspace
+from api.workspace import Workspace, open_keyring
 from ledger.store import SqlLog
 from materials.ids import EntityId
 from materials.registry.policy import format_policy, make_policy
 from materials.store.trust import SqlTrustStore
 from materials.trust.model import TrustedLog, TrustList
 from signing import Secret
+from signing.hsm import KEY_KINDS
 from signing.keyfile import write_key_file
 
 _KEYS: Final[dict[str, KeyKind]] = {
@@ -38,12 +40,17 @@ _KEYS: Final[dict[str, KeyKind]] = {
 
 @dataclass(frozen=True, slots=True)
 class NewWorkspace:
-    """What ``init`` needs to know: who operates the home, and under which origin its log signs."""
+    """What ``init`` needs to know: who operates the home, and under which origin its log signs.
+
+    With ``hsm``, all keys that sign are made there, the operator's too. ``passphrase`` is one that was asked for.
+    """
 
     operator: Organisation
     origin: str
     chain: ChainSettings = field(default_factory=ChainSettings)
     database: str | None = None
+    hsm: HsmSettings | None = None
+    passphrase: Secret | None = None
 
 
 def create_workspace(folder: Path, new: NewWorkspace) -> bool:
@@ -75,30 +82,34 @@ def _held(folder: Path) -> Iterator[None]:
 def _make(folder: Path, settings: Settings, new: NewWorkspace) -> None:
     (folder / settings.keys).mkdir(exist_ok=True, mode=0o700)
     (folder / settings.files).mkdir(exist_ok=True, mode=0o700)
-    keyring = Keyring(folder / settings.keys, _passphrase(folder / settings.passphrase_file))
-    for name, kind in _KEYS.items():
-        if name not in keyring:
-            keyring.create(name, kind)
-    database = Database(database_url(settings.database, folder))
-    with database.answering():
-        migrate(database.engine)
-    workspace = Workspace(folder, settings, database, keyring)
-    try:
-        _fill(workspace, new)
-    finally:
-        workspace.close()
+    passphrase = new.passphrase or _passphrase(folder / settings.passphrase_file)
+    keyring = open_keyring(folder, settings, passphrase)
+    with Workspace(folder, settings, Database(database_url(settings.database, folder)), keyring) as workspace:
+        for name, kind in _KEYS.items():
+            if name not in keyring:
+                keyring.create(name, kind, in_hsm=new.hsm is not None and kind in KEY_KINDS)
+        with workspace.database.answering():
+            migrate(workspace.database.engine)
+        _fill(workspace, _with_hsm(new))
     _write_settings(folder / FILE_NAME, settings)
 
 
 def _settings(new: NewWorkspace) -> Settings:
     members = {"origin": new.origin, "operator": f"uscc:{new.operator.uscc}", "region": new.operator.region}
     database = {} if new.database is None else {"database": new.database}
-    return check_settings(members | database | {"chain": new.chain}, "init")
+    return check_settings(members | database | {"chain": new.chain, "hsm": new.hsm}, "init")
+
+
+def _with_hsm(new: NewWorkspace) -> NewWorkspace:
+    """The operator's keys are where the home's are."""
+    keys = replace(new.operator.keys, in_hsm=new.hsm is not None)
+    return replace(new, operator=replace(new.operator, keys=keys))
 
 
 def _passphrase(path: Path) -> Secret:
     """The given one, else a random one kept beside the keys: no secret then, only a default to begin with."""
-    if not os.environ.get(PASSPHRASE_VARIABLE) and not path.exists():
+    given = any(os.environ.get(variable) for variable in (PASSPHRASE_VARIABLE, PASSPHRASE_FILE_VARIABLE))
+    if not given and not path.exists():
         write_key_file(path, clock.random_bytes(24).hex().encode() + b"\n")
     return read_passphrase(path)
 
@@ -112,7 +123,7 @@ def _fill(workspace: Workspace, new: NewWorkspace) -> None:
             return
     with chain_endpoints(settings.chain, workspace.path, writable=True, create=True) as endpoints:
         profile = deploy(endpoints[0], workspace.keyring, settings)
-    list_key = workspace.keyring.signer(names.LIST_KEY).public_key.key_id
+    list_key = workspace.keyring.public_key(names.LIST_KEY).key_id
     policy = make_policy(
         origin=settings.origin, list_key=list_key, region=settings.region, catalogue=workspace.catalogue, now=now
     )

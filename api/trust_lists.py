@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from api import names
+from api.current_keys import held_list_key, list_key_name
 from api.workspace import Workspace
 from materials.store.trust import SqlTrustStore
 from materials.trust.lists import (
@@ -16,16 +16,25 @@ from materials.trust.lists import (
     parse_trust_list,
     verify_trust_list,
 )
-from materials.trust.model import TrustList
-from signing import UnavailableError, b64url_encode, sha256
+from materials.trust.model import KeyRevocation, TrustKey, TrustList
+from materials.trust.rollover import list_signer_id
+from signing import KeyId, UnavailableError, b64url_encode, sha256
 
 
 def publish_trust(workspace: Workspace, connection: Connection, draft: TrustList, now: int) -> VerifiedTrustList:
-    """Sign ``draft`` as the next list, valid from ``now``, and keep it; number and hash link come from the last one."""
+    """Sign ``draft`` as the next list, valid from ``now``, and keep it.
+
+    Number, hash link and signing key come from the last list: a successor that it names takes over, and ends the key
+    before it.
+    """
     store = SqlTrustStore(connection)
     last = store.latest()
+    before = None if last is None else parse_trust_list(last)
     terms = workspace.settings.trust
-    seq = 1 if last is None else parse_trust_list(last).seq + 1
+    seq = 1 if before is None else before.seq + 1
+    signer = workspace.keyring.signer(list_key_name(workspace.keyring, before, now))
+    if last is not None and list_signer_id(last) != signer.public_key.key_id:
+        draft = _end_list_key(draft, list_signer_id(last), now)
     trust_list = replace(
         draft,
         seq=seq,
@@ -34,18 +43,35 @@ def publish_trust(workspace: Workspace, connection: Connection, draft: TrustList
         next_update=now + terms.next_update,
         exp=now + terms.lifetime,
     )
-    signer = workspace.keyring.signer(names.LIST_KEY)
     text = issue_trust_list(signer, trust_list)
     store.keep(seq, now, text)
     return verify_trust_list(text, signer.public_key, now)
 
 
+def _end_list_key(trust_list: TrustList, key_id: KeyId, now: int) -> TrustList:
+    """The list with its issuer's list key marked as superseded, unless it ended before."""
+
+    def ended(key: TrustKey) -> TrustKey:
+        ends = key.key_id == key_id and key.role == "list" and key.revoked is None
+        return replace(key, revoked=KeyRevocation(now, "superseded")) if ends else key
+
+    entities = (
+        replace(entity, keys=tuple(ended(key) for key in entity.keys)) if entity.id == trust_list.iss else entity
+        for entity in trust_list.entities
+    )
+    return replace(trust_list, entities=tuple(entities))
+
+
 def current_trust(workspace: Workspace, connection: Connection, now: int) -> VerifiedTrustList:
-    """The latest list, as it stands; UnavailableError ``trust.expired`` asks for ``renew_trust`` first."""
+    """The latest list, as it stands, with the revocation lists at hand.
+
+    UnavailableError ``trust.expired`` asks for ``renew_trust`` first.
+    """
     text = SqlTrustStore(connection).latest()
     if text is None:
         raise UnavailableError("trust.missing", "this workspace has no trust list: it was not initialised to the end")
-    return verify_trust_list(text, workspace.keyring.signer(names.LIST_KEY).public_key, now)
+    trust = verify_trust_list(text, held_list_key(workspace.keyring, list_signer_id(text)), now)
+    return trust.with_crls(workspace.crls.newest())
 
 
 def renew_trust(workspace: Workspace, now: int) -> None:
@@ -71,4 +97,12 @@ def export_trust(workspace: Workspace, now: int) -> bytes:
     renew_trust(workspace, now)
     with workspace.database.read() as connection:
         trust = current_trust(workspace, connection, now)
-    return format_trust_file(TrustFile(workspace.keyring.signer(names.LIST_KEY).public_key, trust.text))
+    return format_trust_file(TrustFile(held_list_key(workspace.keyring, trust.list_key_id), trust.text))
+
+
+def trust_history(workspace: Workspace, since: int, now: int) -> tuple[str, ...]:
+    """All lists from number ``since`` on, the present one last, for those who follow them to a new list key."""
+    renew_trust(workspace, now)
+    with workspace.database.read() as connection:
+        texts = SqlTrustStore(connection).all()
+    return tuple(texts[since - 1 :] or texts[-1:])

@@ -12,14 +12,17 @@ from typing import Self
 from sqlalchemy import Connection
 
 from api import names
+from api.crls import CrlFolder
 from api.db import Database, database_url
-from api.keyring import Keyring, derived_secret, read_passphrase
+from api.hsm import Hsm
+from api.keyring import Keyring, derived_secret
+from api.passphrases import read_passphrase
 from api.settings import Settings, load_settings
 from ledger import Checkpoint
 from ledger.store import SqlLog
 from materials.catalogue import Catalogue, load_catalogue
 from materials.ids import EntityId
-from signing import NoteKey
+from signing import NoteKey, Secret
 
 
 @dataclass
@@ -39,13 +42,14 @@ class Workspace:
     def open(cls, path: Path | str) -> Self:
         """Open the workspace in folder ``path``.
 
-        Raises UnavailableError (``workspace.missing``, ``passphrase.missing``), MalformedError (``settings.form``).
+        Raises UnavailableError (``workspace.missing``, ``passphrase.missing``), MalformedError (``settings.form``),
+        RefusedError (``keyfile.permissions``).
         """
         folder = Path(path)
         settings = load_settings(folder)
         passphrase = read_passphrase(folder / settings.passphrase_file)
         database = Database(database_url(settings.database, folder))
-        return cls(folder, settings, database, Keyring(folder / settings.keys, passphrase))
+        return cls(folder, settings, database, open_keyring(folder, settings, passphrase))
 
     def __enter__(self) -> Self:
         return self
@@ -54,8 +58,9 @@ class Workspace:
         self.close()
 
     def close(self) -> None:
-        """Give the database connections back."""
+        """Give the database connections back, and log out of the HSM."""
         self.database.close()
+        self.keyring.close()
 
     @property
     def operator(self) -> EntityId:
@@ -68,9 +73,14 @@ class Workspace:
         return load_catalogue()
 
     @cached_property
+    def crls(self) -> CrlFolder:
+        """The certificate revocation lists at hand."""
+        return CrlFolder(self.path / self.settings.crls)
+
+    @cached_property
     def log_key(self) -> NoteKey:
         """The key that verifies this log's checkpoints."""
-        return NoteKey.ed25519(self.settings.origin, self.keyring.signer(names.LOG_KEY).public_key.raw)
+        return NoteKey.of(self.settings.origin, self.keyring.public_key(names.LOG_KEY))
 
     @cached_property
     def home_secret(self) -> bytes:
@@ -85,3 +95,9 @@ class Workspace:
     def log(self, connection: Connection) -> SqlLog:
         """This home's log, in the caller's transaction."""
         return SqlLog(connection, self.settings.origin)
+
+
+def open_keyring(folder: Path, settings: Settings, passphrase: Secret) -> Keyring:
+    """The keys of the workspace in ``folder``, in its files and in its HSM."""
+    hsm = None if settings.hsm is None else Hsm(settings.hsm, folder)
+    return Keyring(folder / settings.keys, passphrase, hsm)

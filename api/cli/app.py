@@ -5,7 +5,20 @@ import sys
 
 import typer
 
-from api.cli import checks, grants, logs, material, organisations, serving, usage, verifying, workspaces
+from api.cli import (
+    checks,
+    grants,
+    keys,
+    logs,
+    material,
+    organisations,
+    serving,
+    timestamps,
+    trust,
+    usage,
+    verifying,
+    workspaces,
+)
 from api.cli.output import EXIT_UNAVAILABLE, EXIT_USAGE, console, exit_code_of, print_error
 from signing import LedgerError, UnavailableError
 
@@ -17,7 +30,11 @@ app = typer.Typer(
     help="电子材料与电子证照：签名、上链、跨部门复用与离线核验。"
     "\n\nElectronic materials and licences: sign, anchor, reuse across departments, verify offline.",
 )
-for group in (workspaces, organisations, material, verifying, grants, usage, logs, checks, serving):
+_GROUPS = (
+    *(workspaces, trust, organisations, keys, material, verifying),
+    *(grants, usage, timestamps, logs, checks, serving),
+)
+for group in _GROUPS:
     group.add_to(app)
 
 EXIT_ABORTED = 130

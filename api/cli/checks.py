@@ -16,6 +16,7 @@ _STEPS = {
     "materials": "材料与文件",
     "grants and uses": "授权与使用记录",
     "status lists": "状态列表",
+    "time stamps": "时间戳",
     "anchor proofs": "上链证明",
     "chain": "区块链",
 }

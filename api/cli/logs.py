@@ -1,10 +1,11 @@
-"""``log export`` and ``log key``."""
+"""``log export`` and ``log key``; ``log audit`` has its own module."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from api.cli import auditing
 from api.cli.options import JsonOption, WorkspaceOption, open_workspace
 from api.cli.output import console, print_json
 from ledger.export import export_log
@@ -14,6 +15,7 @@ _log = typer.Typer(help="透明日志 · the transparency log", no_args_is_help=
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
+    auditing.add_to(_log)
     app.add_typer(_log, name="log")
 
 

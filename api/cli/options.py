@@ -36,6 +36,12 @@ def open_workspace(path: Path | None) -> Workspace:
     return Workspace.open(path)
 
 
+def read_at_most(path: Path, max_bytes: int) -> bytes:
+    """The bytes of a file, one more than allowed at most: whoever reads them refuses what is too long."""
+    with path.open("rb") as stream:
+        return stream.read(max_bytes + 1)
+
+
 def usage_error(message: str) -> typer.BadParameter:
     """A wrong argument: exit code 64."""
     return typer.BadParameter(message)

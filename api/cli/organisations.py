@@ -1,29 +1,29 @@
-"""``org add|list`` and ``key new``: who is in the trust list, and keys for parties outside it."""
+"""``org add|list``: who is in the trust list, with which keys."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from api import clock
-from api.cli.options import JsonOption, WorkspaceOption, open_workspace, usage_error
+from api.authorities import add_crl
+from api.cli.options import JsonOption, WorkspaceOption, open_workspace, read_at_most, usage_error
 from api.cli.output import console, print_json
-from api.organisations import KEPT_ROLES, Organisation, add_organisation
+from api.organisation_keys import KEPT_ROLES, KeyProfile, KeyTerms
+from api.organisations import Organisation, OwnKey, add_organisation
 from api.trust_lists import current_trust, renew_trust
 from materials.catalogue import Catalogue
-from materials.trust.model import Level, Purpose, Role
-from signing import PublicKey, parse_json
+from materials.trust.model import Entity, Level, Purpose, Role
+from signing import ALGORITHM_NAMES, KEY_FORM_MAX_BYTES, Algorithm, JsonValue, parse_public_key
+from signing.certificates import CERTIFICATE_FILE_MAX_BYTES, read_certificates
+from signing.revocation import CRL_MAX_BYTES
 
 _org = typer.Typer(help="信任列表中的机构 · organisations of the trust list", no_args_is_help=True)
-_key = typer.Typer(help="持有人与代办人的密钥 · keys of holders and agents", no_args_is_help=True)
-
-_MAX_JWK_BYTES: Final = 4096
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.add_typer(_org, name="org")
-    app.add_typer(_key, name="key")
 
 
 @_org.command("add")
@@ -38,15 +38,36 @@ def add(
         list[str] | None,
         typer.Option(help="登记的用途：代码:法律依据:类型:字段,字段 · purpose as code:ground:type:field,field"),
     ] = None,
+    profile: Annotated[
+        KeyProfile | None,
+        typer.Option(
+            help="密钥体系：国际、国密或双签（默认 INTL） · family of its keys (default: INTL)", show_default=False
+        ),
+    ] = None,
+    algorithm: Annotated[
+        list[str] | None, typer.Option(help="某用途的算法：用途=算法 · another algorithm, as role=algorithm")
+    ] = None,
+    hsm: Annotated[bool, typer.Option("--hsm", help="密钥生成于密码机 · make its keys in the HSM")] = False,
     own_key: Annotated[
         list[str] | None,
-        typer.Option(help="机构自持密钥的公钥：用途=JWK 文件 · a public key of its own, as role=JWK file"),
+        typer.Option(help="机构自持密钥的公钥：用途=文件（PEM 或 JWK） · its own public key, as role=FILE"),
+    ] = None,
+    certificate: Annotated[
+        list[str] | None,
+        typer.Option(help="机构自持密钥的证书链：用途=PEM 文件 · its own key's certificate chain, as role=FILE"),
+    ] = None,
+    crl: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="一并收下的吊销列表 · a revocation list to keep (trust add-crl)"
+        ),
     ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """登记机构并生成其密钥，发布新的信任列表。 · List an organisation, make its keys, publish a new trust list."""
-    own = tuple(_own_key(text) for text in own_key or ())
+    own = (*map(_own_key, own_key or ()), *map(_certified_key, certificate or ()))
+    terms = KeyTerms(profile, tuple(_algorithm(text) for text in algorithm or ()), hsm)
     with open_workspace(workspace) as opened:
         organisation = Organisation(
             uscc=uscc,
@@ -57,26 +78,61 @@ def add(
             types=tuple(issues or ()),
             purposes=tuple(_purpose(opened.catalogue, text) for text in purpose or ()),
             roles=KEPT_ROLES if issues else ("grant", "api"),
+            keys=terms,
             own_keys=own,
         )
-        renew_trust(opened, clock.now())
-        entity = add_organisation(opened, organisation, clock.now())
+        now = clock.now()
+        renew_trust(opened, now)
+        for path in crl or ():
+            issuers = [certificate for key in own for certificate in key.chain]
+            add_crl(opened, read_at_most(path, CRL_MAX_BYTES), now, issuers=issuers)
+        entity = add_organisation(opened, organisation, now)
     if as_json:
-        print_json({"id": entity.id, "keys": {key.role: key.key_id for key in entity.keys}})
+        print_json({"id": entity.id, "keys": _keys(entity)})
         return
     console().print(f"机构 organisation   {entity.id}（{name}）")
 
 
-def _own_key(text: str) -> tuple[Role, PublicKey]:
-    name, equals, path = text.partition("=")
+def _keys(entity: Entity) -> list[JsonValue]:
+    """Those that were not ended."""
+    return [
+        {"role": key.role, "id": key.key_id, "algorithm": key.public_key.algorithm, "certificate": bool(key.chain)}
+        for key in entity.keys
+        if key.revoked is None
+    ]
+
+
+def _of_role(text: str) -> tuple[Role, str]:
+    name, equals, value = text.partition("=")
     role = next((known for known in KEPT_ROLES if known == name), None)
     if role is None or not equals:
-        raise usage_error(f"须写作 用途=文件 · role=file is needed; roles: {', '.join(KEPT_ROLES)}")
+        raise usage_error(f"须写作 用途=… · role=… is needed; roles: {', '.join(KEPT_ROLES)}")
+    return role, value
+
+
+def _algorithm(text: str) -> tuple[Role, Algorithm]:
+    role, name = _of_role(text)
+    algorithm = next((known for known in ALGORITHM_NAMES if known == name), None)
+    if algorithm is None:
+        raise usage_error(f"没有这种算法 · no such algorithm; there are: {', '.join(ALGORITHM_NAMES)}")
+    return role, algorithm
+
+
+def _own_key(text: str) -> OwnKey:
+    role, path = _of_role(text)
+    return OwnKey(role, parse_public_key(_read(path, KEY_FORM_MAX_BYTES)))
+
+
+def _certified_key(text: str) -> OwnKey:
+    role, path = _of_role(text)
+    return OwnKey.certified(role, read_certificates(_read(path, CERTIFICATE_FILE_MAX_BYTES)))
+
+
+def _read(path: str, max_bytes: int) -> bytes:
     try:
-        data = Path(path).read_bytes()
+        return read_at_most(Path(path), max_bytes)
     except OSError as error:
         raise usage_error(f"{path}: {error.strerror}") from None
-    return role, PublicKey.from_jwk(parse_json(data, what="jwk", max_bytes=_MAX_JWK_BYTES), what=f"{name} key")
 
 
 def _purpose(catalogue: Catalogue, text: str) -> Purpose:
@@ -104,20 +160,3 @@ def list_organisations(workspace: WorkspaceOption = None, as_json: JsonOption = 
         out.print(
             f"{entity.id}  {entity.name_zh}  {entity.name_en}  {entity.level} {entity.region}  [{roles}]", markup=False
         )
-
-
-@_key.command("new")
-def new_key(
-    name: Annotated[str, typer.Argument(help="密钥名称，如 owner · the key's name")],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """为持有人或代办人生成密钥；已有则沿用。 · Make a key for a holder or an agent; one that exists is kept."""
-    with open_workspace(workspace) as opened:
-        if f"party.{name}" not in opened.keyring:
-            opened.keyring.create(f"party.{name}", "Ed25519")
-        jwk = opened.keyring.signer(f"party.{name}").public_key.to_jwk()
-    if as_json:
-        print_json(jwk)
-        return
-    console().print(f"密钥 key   {name}   {jwk['x']}")

@@ -17,6 +17,7 @@ from signing import JsonValue, LedgerError, UnavailableError
 EXIT_DONE: Final = 0
 EXIT_INVALID: Final = 1
 EXIT_UNDETERMINED: Final = 2
+EXIT_EQUIVOCATION: Final = 3
 EXIT_USAGE: Final = 64
 EXIT_UNAVAILABLE: Final = 69
 
@@ -98,6 +99,8 @@ def print_report(report: VerificationReport, out: Console) -> None:
     if report.anchored_at is not None:
         grade = " ".join(GRADES.get(str(report.grade), (str(report.grade), "")))
         lines.append(f"上链时间 anchored at      {time_text(report.anchored_at)}（{grade}）")
+    if report.timestamped_at is not None:
+        lines.append(f"时间戳 time-stamped at    {time_text(report.timestamped_at)}")
     if report.trust_stale:
         lines.append("信任文件应已更新，请取得新的 · a newer trust file should exist by now")
     out.print(Text("\n".join(f"  {line}" for line in lines)))

@@ -23,6 +23,7 @@ def serve(
     from api.http.app import serve as run_service  # FastAPI is loaded for this command only
 
     with open_workspace(workspace) as opened:
+        opened.keyring.connect()  # a wrong PIN ends this here, not at the first signature
         settings = opened.settings.service
         run_service(opened, host=host or settings.host, port=settings.port if port is None else port)
 

@@ -1,31 +1,28 @@
-"""``init`` and ``trust export``."""
+"""``init`` and ``migrate``."""
 
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from api import clock, names
-from api.cli.options import JsonOption, WorkspaceOption, check_output, open_workspace, write_output
+from api.cli.options import JsonOption, WorkspaceOption, open_workspace, usage_error
 from api.cli.output import console, print_json
 from api.migrate import migrate
+from api.organisation_keys import KeyProfile, KeyTerms
 from api.organisations import Organisation
-from api.settings import ChainSettings
+from api.passphrases import ask_twice
+from api.settings import FILE_NAME, ChainSettings, HsmSettings, load_settings
 from api.setup import NewWorkspace, create_workspace
-from api.trust_lists import export_trust
-from api.workspace import Workspace
 from materials.catalogue import load_catalogue
 from materials.trust.model import Level
 
 SAMPLE_USCC: Final = "11310110MB9F000199"
-_trust = typer.Typer(help="信任文件 · the trust file", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(init)
     app.command("migrate")(migrate_command)
-    app.add_typer(_trust, name="trust")
 
 
 def init(
@@ -49,6 +46,21 @@ def init(
         list[str] | None,
         typer.Option(help="链节点的 JSON-RPC 地址（默认内置开发链） · node URL (default: embedded chain)"),
     ] = None,
+    hsm_module: Annotated[
+        Path | None, typer.Option(help="PKCS#11 库：签名密钥建在 HSM 中 · PKCS#11 library: make the keys in its token")
+    ] = None,
+    hsm_token: Annotated[str | None, typer.Option(help="HSM 令牌的标签 · label of the token")] = None,
+    hsm_pin_file: Annotated[
+        Path | None,
+        typer.Option(help="存放 HSM 口令的文件（默认：环境变量或提示输入） · file of the PIN (default: ask)"),
+    ] = None,
+    ask_passphrase: Annotated[
+        bool,
+        typer.Option("--ask-passphrase", help="提示输入新口令，不写入文件 · ask for a new passphrase, keep it nowhere"),
+    ] = False,
+    profile: Annotated[
+        KeyProfile, typer.Option(help="密钥体系：国际、国密或双签 · family of the operator's keys")
+    ] = "INTL",
     as_json: JsonOption = False,
 ) -> None:
     """建立工作区：密钥、数据库、开发链与合约、信任列表。 · Make a workspace: keys, database, chain, trust list."""
@@ -60,11 +72,14 @@ def init(
         region=region,
         types=tuple(material_type.code for material_type in load_catalogue().types),
         bases=("holder", "function", "entrust"),
+        keys=KeyTerms(profile),
     )
     chain = ChainSettings(kind="rpc", urls=tuple(rpc)) if rpc else ChainSettings()
-    created = create_workspace(directory, NewWorkspace(organisation, origin, chain, database))
-    with Workspace.open(directory) as workspace:
-        settings = workspace.settings
+    hsm = _hsm(hsm_module, hsm_token, hsm_pin_file)
+    asks = ask_passphrase and not (directory / FILE_NAME).exists()
+    passphrase = ask_twice("新口令 · new passphrase of the key files: ") if asks else None
+    created = create_workspace(directory, NewWorkspace(organisation, origin, chain, database, hsm, passphrase))
+    settings = load_settings(directory)
     if as_json:
         print_json({"workspace": str(directory), "created": created, "issuer": settings.operator})
         return
@@ -76,35 +91,19 @@ def init(
     out.print(f"下一步 next        ematerials register FILE --type … --issuer … --fields FILE.json -w {directory}")
 
 
+def _hsm(module: Path | None, token: str | None, pin_file: Path | None) -> HsmSettings | None:
+    """A relative path counts from here, not from the workspace; a library's bare name is left to the system to find."""
+    if module is None and token is None and pin_file is None:
+        return None
+    if module is None or token is None:
+        raise usage_error("--hsm-module 与 --hsm-token 须一同给出 · both are needed, or neither")
+    library = module.absolute() if module.exists() else module
+    pin = None if pin_file is None else str(pin_file.absolute())
+    return HsmSettings(module=str(library), token=token, pin_file=pin)
+
+
 def migrate_command(workspace: WorkspaceOption = None) -> None:
     """升级后更新数据库结构；已是最新则不变。 · Bring the database to this version's schema; repeatable."""
     with open_workspace(workspace) as opened:
         migrate(opened.database.engine)
     console().print("数据库结构已是最新 · the database has this version's schema")
-
-
-@_trust.command("export")
-def export(
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="写入文件（默认：标准输出） · file (default: standard output)")
-    ] = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """导出信任文件，交给核验方。 · Export the trust file that verifiers need; confirm its list key by other means."""
-    if output is not None:
-        check_output(output)
-    with open_workspace(workspace) as opened:
-        data = export_trust(opened, clock.now())
-        list_key = opened.keyring.signer(names.LIST_KEY).public_key.key_id
-    if output is None:
-        typer.echo(data.decode("utf-8"))
-        return
-    write_output(output, data)
-    if as_json:
-        print_json({"trust_file": str(output), "list_key": list_key})
-        return
-    out = console()
-    out.print(f"信任文件 trust file       {output}")
-    out.print(f"列表公钥指纹 list key     {list_key}", markup=False)
-    out.print("请经另一渠道核对该指纹 · let the receiver compare this fingerprint over another channel")

@@ -1,5 +1,6 @@
 """The story from beginning to end. It may be told again in the same workspace."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -10,6 +11,7 @@ from api.demo.issuing import anchor_all, issue_three, write_bundles
 from api.demo.narrator import Narrator
 from api.demo.reusing import grant_down, prepare_parties, use_and_refuse
 from api.demo.verifying import refuse_forgeries, revoke_one, verify_offline, without_chain
+from api.organisation_keys import KeyTerms
 from api.setup import NewWorkspace, create_workspace
 from api.workspace import Workspace
 from materials.catalogue import load_catalogue
@@ -25,7 +27,8 @@ def run_demo(folder: Path) -> None:
     with narrator.working(
         "准备工作区：密钥、数据库、开发链、合约", "preparing keys, database, development chain, contract"
     ):
-        created = create_workspace(folder, NewWorkspace(district_bureau(catalogue), ORIGIN))
+        bureau = replace(district_bureau(catalogue), keys=KeyTerms("dual"))
+        created = create_workspace(folder, NewWorkspace(bureau, ORIGIN))
     narrator.show("工作区 workspace", f"{folder}（{'新建 new' if created else '沿用 kept from an earlier run'}）")
     with Workspace.open(folder) as workspace:
         _tell(workspace, narrator, folder / "bundles")
@@ -57,7 +60,7 @@ def _next_steps(narrator: Narrator, folder: Path) -> None:
     bundles = folder / "bundles"
     for command in (
         "source .venv/bin/activate",
-        f"ematerials verify {bundles}/received.json --trust {bundles}/trust.json",
+        f"ematerials verify {bundles}/received.json --trust {bundles}/trust.json --profile GM",
         f"ematerials fsck -w {folder}",
         f"ematerials log export /tmp/log -w {folder}",
         f"ematerials serve -w {folder}        # http://127.0.0.1:8080",

@@ -1,6 +1,7 @@
 """Chapter 3: another province verifies offline; forgeries are refused; a revocation shows; the chain goes away."""
 
 import shutil
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,7 @@ from materials.report import Verdict, VerificationReport
 from materials.statement import issue_statement, parse_statement, verify_statement
 from materials.trust.lists import parse_trust_file, parse_trust_list
 from materials.verification import verify_bundle
-from signing import Es256Signer, digest_bytes
+from signing import CryptoProfile, Es256Signer, digest_bytes
 
 
 def verify_offline(
@@ -34,6 +35,11 @@ def verify_offline(
     narrator.expect(report, "grant", Verdict.VALID)
     narrator.say("连同原文件核验：", "Together with the file itself:")
     narrator.expect(_verify(licence, trust, catalogue, pdf), "file", Verdict.VALID)
+    narrator.say(
+        "该部门双签：核验方可要求国密（SM2）签名：",
+        "The department signs twice: a verifier may ask for the SM2 signature (--profile GM):",
+    )
+    narrator.expect(_verify(licence, trust, catalogue, profiles=(CryptoProfile.GM,)), "signature", Verdict.VALID)
 
 
 def refuse_forgeries(narrator: Narrator, licence: bytes, trust: bytes, pdf: bytes, catalogue: Catalogue) -> None:
@@ -92,9 +98,15 @@ def copy_workspace(workspace: Workspace, target: Path) -> None:
     shutil.copytree(workspace.path, target, ignore=shutil.ignore_patterns("*.lock"))
 
 
-def _verify(data: bytes, trust: bytes, catalogue: Catalogue, file: bytes | None = None) -> VerificationReport:
+def _verify(
+    data: bytes,
+    trust: bytes,
+    catalogue: Catalogue,
+    file: bytes | None = None,
+    profiles: Collection[CryptoProfile] = (),
+) -> VerificationReport:
     digests = None if file is None else digest_bytes(file)
-    return verify_bundle(data, trust, now=clock.now(), catalogue=catalogue, file=digests)
+    return verify_bundle(data, trust, now=clock.now(), catalogue=catalogue, file=digests, profiles=profiles)
 
 
 def _forged(bundle: Bundle, trust: bytes, catalogue: Catalogue) -> Bundle:
@@ -111,7 +123,7 @@ def _forged(bundle: Bundle, trust: bytes, catalogue: Catalogue) -> Bundle:
         files=genuine.files,
         random_bytes=clock.random_bytes,
     )
-    return replace(bundle, statement=forged.text)
+    return replace(bundle, statement=forged.text, signatures=())
 
 
 def _cut(bundle: Bundle) -> Bundle:

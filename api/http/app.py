@@ -24,6 +24,7 @@ from api.http import (
 )
 from api.http.background import Anchoring
 from api.http.guesses import GuessLimit
+from api.http.stamping import Stamping
 from api.workspace import Workspace
 from signing import MalformedError, UnavailableError
 
@@ -38,14 +39,16 @@ _DESCRIPTION: Final = (
 
 def create_app(workspace: Workspace) -> FastAPI:
     """The service over ``workspace``, which the caller opens before and closes after it."""
-    anchoring = Anchoring(workspace)
+    anchoring, stamping = Anchoring(workspace), Stamping(workspace)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anchoring.start()
+        stamping.start()
         try:
             yield
         finally:
+            await run_in_threadpool(stamping.stop)
             await run_in_threadpool(anchoring.stop)
 
     app = _Service(

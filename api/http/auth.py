@@ -28,8 +28,9 @@ from materials.grants.links import GrantLink, LinkId, parse_chain, parse_link
 from materials.grants.verify import authenticate_chain, listed_entity
 from materials.ids import EntityId
 from materials.store.grants import SqlGrantStore
+from materials.trust.key_check import KeyStanding, check_key
 from materials.trust.lists import VerifiedTrustList
-from materials.trust.model import Entity, KeyStanding, check_key
+from materials.trust.model import Entity
 from signing import JsonValue, KeyId, PublicKey, RefusedError, VerificationError, json_str, json_strs, parse_json
 
 MAX_JSON_BYTES = 1 << 20
@@ -142,7 +143,8 @@ def _find_key(lookup: Lookup, kid: KeyId, delegates: Delegates) -> PublicKey:
 
 def _listed_key(lookup: Lookup, entity: Entity, kid: KeyId) -> PublicKey:
     key = lookup.trust.list.find_key(entity.id, kid, "api")
-    if check_key(key, entity=entity, role="api", at=lookup.now, now=lookup.now) is not KeyStanding.CURRENT:
+    standing = check_key(key, entity=entity, trust=lookup.trust, role="api", at=lookup.now, now=lookup.now)
+    if standing is not KeyStanding.CURRENT:
         raise VerificationError("key.retired", "the key counts for older signatures only")
     return key.public_key
 

@@ -4,6 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from materials.bundle import MAX_CRLS, MAX_SIGNATURES
+from materials.report import Facet
+from signing.revocation import CRL_MAX_BYTES
+
 EXAMPLE_ID = "em-aebagbafaydqqcikbmga2dqpca"
 EXAMPLE_ISSUER = "uscc:11310110MB9F000199"
 EXAMPLE_LIST = "https://ledger.example.gov.cn/status/materials"
@@ -13,6 +17,8 @@ EXAMPLE_SM3 = "1ab21d8355cfa17f8e61194831e81a8f22bec8c728fefb747ed035eb5082aa2b"
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Code = Annotated[str, Field(max_length=64, examples=["restored-by-issuer"])]
 Jws = Annotated[str, Field(max_length=65536)]
+Detached = Annotated[str, Field(max_length=1024, examples=["eyJhbGciOiJTTTItU00zIi…..MEUCIQ…"])]
+RevocationList = Annotated[str, Field(max_length=CRL_MAX_BYTES * 2, examples=["MIIBzTCB…"])]
 
 
 class Strict(BaseModel):
@@ -50,11 +56,13 @@ class SubmitStatement(Strict):
     """Part ``submission``: an SD-JWT that the department signed itself, with all disclosures.
 
     Id and status place come from ``POST /v1/materials/places``. ``supersession`` is the signed event ``superseded`` of
-    the predecessor, where there is one.
+    the predecessor, where there is one. ``signatures`` are further ones over the statement, payload left out
+    (``<protected>..<signature>``), by other issuing keys of the department: a dual one adds that of its SM2 key.
     """
 
     statement: Jws = Field(repr=False)
     supersession: Jws | None = None
+    signatures: list[Detached] = Field(default=[], max_length=MAX_SIGNATURES)
 
 
 class RegisteredMaterial(Strict):
@@ -125,12 +133,16 @@ class FileDigest(Strict):
 
 
 class VerifyBundle(Strict):
-    """A bundle file's text, exactly as it is, and the digests of a file to compare with the statement."""
+    """A bundle file's text, exactly as it is, and the digests of a file to compare with the statement.
+
+    ``crls`` are certificate revocation lists (base64 of DER), besides those in the bundle and those that the home has.
+    """
 
     bundle: str = Field(
         repr=False, examples=['{"events":[],"receipt":"…","statement":"…","version":"ematerials/bundle/v1"}']
     )
     file: FileDigest | None = None
+    crls: list[RevocationList] = Field(default=[], max_length=MAX_CRLS)
 
 
 class VerifyFile(Strict):
@@ -164,11 +176,12 @@ class Report(Strict):
     issuer: str | None = Field(examples=[EXAMPLE_ISSUER])
     status_as_of: int | None
     anchored_at: int | None
+    timestamped_at: int | None
     grade: str | None = Field(examples=["final-bft"])
     trust_stale: bool | None
     facets: dict[str, FacetAnswer] = Field(
         examples=[{"integrity": {"verdict": "valid", "code": "ok", "detail": ""}}],
-        description="integrity, signature, issuer, inclusion, checkpoint, anchor, validity, status, grant, file",
+        description=", ".join(Facet),
     )
 
 

@@ -61,15 +61,16 @@ _BY_CODE: Final = {
     "verify.too-many-guesses": 429,
 }
 
-_OUR_FAULT: Final = ("log.", "vault.", "store.", "proof.", "checkpoint.", "note.", "contract.", "chain.", "keyfile.")
-"""A check that failed on our own data: the caller can't mend it, and it may pass once an operator has."""
+_OUR_KEYS: Final = ("keyfile.", "passphrase.", "hsm.", "key.not-held")
+_OUR_FAULT: Final = ("log.", "vault.", "store.", "proof.", "checkpoint.", "note.", "contract.", "chain.")
+"""A check that failed on our own keys or data: the caller can't mend it, and it may pass once an operator has."""
 
 
 def status_of(error: LedgerError) -> int:
     """The HTTP status of an error."""
     if isinstance(error, NotAuthenticatedError):
         return 401
-    if isinstance(error, UnavailableError):
+    if isinstance(error, UnavailableError) or error.code.startswith(_OUR_KEYS):
         return 503
     if error.code in _BY_CODE:
         return _BY_CODE[error.code]

@@ -5,8 +5,9 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Response
 
-from api import clock, names
+from api import clock
 from api.bundling import make_bundle
+from api.current_keys import holds_key
 from api.http import models
 from api.http.auth import Caller, require_entity
 from api.http.bodies import Parts, open_parts, read_members, to_model
@@ -70,7 +71,8 @@ def _register_fields(workspace: Workspace, caller: Caller, body: models.SubmitFi
 
 def _register_statement(workspace: Workspace, caller: Caller, body: models.SubmitStatement, parts: Parts) -> Registered:
     require_entity(caller, parse_statement(body.statement).claims.iss)
-    return register_statement(workspace, SignedSubmission(body.statement, parts.files, body.supersession))
+    submission = SignedSubmission(body.statement, parts.files, body.supersession, tuple(body.signatures))
+    return register_statement(workspace, submission)
 
 
 @router.post("/places", status_code=201, openapi_extra=signed())
@@ -124,7 +126,7 @@ def _sign(workspace: Workspace, jti: MaterialId, body: models.ChangeStatus) -> E
 
 
 def _require_kept_key(workspace: Workspace, caller: Caller, role: Role) -> None:
-    if names.entity_key(caller.entity, role) not in workspace.keyring:
+    if not holds_key(workspace.keyring, caller.entity, role):
         raise RefusedError("registration.no-key", "this home keeps no key for you: sign it yourself")
 
 

@@ -5,9 +5,10 @@ Whoever asks names the material as well, gets yes or no for exactly that file an
 and only a few wrong guesses per material and hour (``guesses``).
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from api import clock
 from api.http import models
@@ -21,8 +22,9 @@ from api.trust_lists import export_trust
 from api.workspace import Workspace
 from materials.bundle import MAX_BUNDLE_BYTES
 from materials.ids import check_material_id
+from materials.report import Facet
 from materials.verification import verify_bundle
-from signing import FileDigests, MalformedError, parse_json
+from signing import CryptoProfile, FileDigests, MalformedError, b64_decode, parse_json
 
 MAX_WRAPPED_BYTES: Final = MAX_BUNDLE_BYTES * 3 // 2
 """A bundle inside a JSON string is longer by its escapes."""
@@ -39,34 +41,63 @@ async def _question(request: Request) -> tuple[str, bytes]:
     return declared, await read_body(request, limit)
 
 
+@dataclass(frozen=True, slots=True)
+class _Demands:
+    """What must be there for the verdict to be valid."""
+
+    profiles: list[CryptoProfile]
+    facets: list[Facet]
+
+
+def _demands(
+    profile: Annotated[
+        list[CryptoProfile], Query(default_factory=list, description="须有的签名 · a signature that must be there")
+    ],
+    require: Annotated[
+        list[Facet], Query(default_factory=list, description="不得缺少的检查项 · a facet that must not go unchecked")
+    ],
+) -> _Demands:
+    return _Demands(profile, require)
+
+
 Question = Annotated[tuple[str, bytes], Depends(_question)]
+Demands = Annotated[_Demands, Depends(_demands)]
 
 
 @router.post("/verify", openapi_extra=_BODY)
-def verify(workspace: Home, guesses: Guesses, question: Question) -> models.Report | models.FileMatch:
+def verify(workspace: Home, guesses: Guesses, demands: Demands, question: Question) -> models.Report | models.FileMatch:
     """核验 · Verify a bundle by this home's trust list, now; or match a file to a material. Public."""
     media_type, body = question
     if media_type != JSON_TYPE:
-        return _judge(workspace, body, None)
+        return _judge(workspace, demands, body)
     value = parse_json(body, what="body", max_bytes=MAX_WRAPPED_BYTES)
     if isinstance(value, dict) and "statement" in value:
-        return _judge(workspace, body, None)
+        return _judge(workspace, demands, body)
     if isinstance(value, dict) and "material" in value:
         return _match(workspace, guesses, to_model(value, models.VerifyFile))
     wrapped = to_model(value, models.VerifyBundle)
-    return _judge(workspace, wrapped.bundle.encode("utf-8"), wrapped.file)
+    return _judge(workspace, demands, wrapped.bundle.encode("utf-8"), wrapped)
 
 
-def _judge(workspace: Workspace, bundle: bytes, file: models.FileDigest | None) -> models.Report:
+def _judge(
+    workspace: Workspace, demands: _Demands, bundle: bytes, wrapped: models.VerifyBundle | None = None
+) -> models.Report:
     now = clock.now()
     report = verify_bundle(
         bundle,
         export_trust(workspace, now),
         now=now,
         catalogue=workspace.catalogue,
-        file=None if file is None else _digests(file),
+        file=None if wrapped is None or wrapped.file is None else _digests(wrapped.file),
+        required=demands.facets,
+        profiles=demands.profiles,
+        crls=(*([] if wrapped is None else _crls(wrapped)), *(crl.der for crl in workspace.crls.newest())),
     )
     return models.Report.model_validate(report.to_json())
+
+
+def _crls(wrapped: models.VerifyBundle) -> list[bytes]:
+    return [b64_decode(text, what=f"crls[{number}]") for number, text in enumerate(wrapped.crls)]
 
 
 def _match(workspace: Workspace, guesses: GuessLimit, body: models.VerifyFile) -> models.FileMatch:

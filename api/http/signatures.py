@@ -3,6 +3,8 @@
 Covered are ``@method`` and ``@target-uri``, ``content-type`` and ``content-digest`` where there is a body, and
 ``idempotency-key`` where it is sent. Parameters: ``created``, ``expires`` (at most 300 s later), ``nonce`` (128 bits
 or more, base64url), ``keyid`` (entity id ``#`` key thumbprint), ``tag``; no ``alg``: the key alone says the algorithm.
+Keys of Ed25519, ES256 and ES384 sign as RFC 9421 §§3.3.4 to 3.3.6 say; SM2 has no registered algorithm, its keys sign
+the same signature base with SM3, r‖s, and the default signer ID.
 
 The one module around the library ``http-message-signatures``.
 """
@@ -24,7 +26,7 @@ from http_message_signatures import (
 
 from materials.ids import EntityId
 from materials.times import SKEW_SECONDS
-from signing import KeyId, MalformedError, PublicKey, Signer, VerificationError
+from signing import KeyId, MalformedError, PublicKey, Signer, UnavailableError, VerificationError
 
 TAG: Final = "em-req-v1"
 MAX_WINDOW_SECONDS: Final = 300
@@ -185,6 +187,8 @@ def verify_request(request: ReceivedRequest, *, find_key: FindKey, now: int) -> 
     except HTTPMessageSignaturesException as error:
         if resolver.failure is not None:
             raise resolver.failure from None
+        if isinstance(error.__cause__, UnavailableError):  # the key's algorithm is not installed here
+            raise error.__cause__ from None
         raise NotAuthenticatedError("http.signature", "no signature of our profile verifies") from error
     if len(results) != 1 or resolver.resolved is None:
         raise NotAuthenticatedError("http.tag", "not exactly one signature with our tag")

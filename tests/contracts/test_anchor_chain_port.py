@@ -15,12 +15,12 @@ from anchors.devchain.chain import DevChain
 from anchors.evm import EvmChain, http_endpoint
 from anchors.jsonrpc import Rpc
 from anchors.node import Endpoint
-from anchors.transaction import account_address, sign_transaction
+from anchors.transaction import sign_transaction
 from ledger import Checkpoint, RootHash
 from signing import JsonValue, RefusedError, UnavailableError, VerificationError, sha256
 from tests.support.anchor_forge import make_profile, validator_keys
 from tests.support.anchor_world import deploy
-from tests.support.devchain_world import ANCHORER, GOVERNOR, open_chain
+from tests.support.devchain_world import ANCHORER, GOVERNOR, account_of, address_of, open_chain
 from tests.support.ledger_logs import ORIGIN
 
 FIRST = Checkpoint(ORIGIN, 5, RootHash(sha256(b"root at 5")))
@@ -97,9 +97,9 @@ def transaction(chain: Chain, profile: TrustProfile, **changes: int) -> SignedTr
         note_hash=bytes(32),
         proof=(),
     )
-    quote = chain.quote(account_address(ANCHORER), calldata)
+    quote = chain.quote(address_of(ANCHORER), calldata)
     return sign_transaction(
-        ANCHORER,
+        account_of(ANCHORER),
         chain_id=profile.chain_id,
         nonce=changes.get("nonce", quote.nonce),
         to=profile.contracts[0].address,
@@ -160,16 +160,16 @@ def test_refusals_of_the_contract_have_names(chain: Chain, profile: TrustProfile
     call = {"origin": origin_id(ORIGIN), "new_size": 5, "new_root": FIRST.root, "note_hash": bytes(32), "proof": ()}
     good = encode_anchor(old_size=0, **call)
     for sender, calldata, code in (
-        (account_address(GOVERNOR), good, "contract.not-anchorer"),
-        (account_address(ANCHORER), encode_anchor(old_size=3, **call), "contract.stale-head"),
-        (account_address(ANCHORER), encode_anchor(old_size=0, **{**call, "origin": bytes(32)}), "contract.bad-origin"),
+        (address_of(GOVERNOR), good, "contract.not-anchorer"),
+        (address_of(ANCHORER), encode_anchor(old_size=3, **call), "contract.stale-head"),
+        (address_of(ANCHORER), encode_anchor(old_size=0, **{**call, "origin": bytes(32)}), "contract.bad-origin"),
     ):
         with pytest.raises(RefusedError) as caught:
             chain.quote(sender, calldata)
         assert caught.value.code == code
     chain.submit(transaction(chain, profile))
     with pytest.raises(RefusedError) as caught:
-        chain.quote(account_address(ANCHORER), encode_anchor(old_size=0, **{**call, "new_root": sha256(b"?")}))
+        chain.quote(address_of(ANCHORER), encode_anchor(old_size=0, **{**call, "new_root": sha256(b"?")}))
     assert caught.value.code == "contract.conflict"
 
 

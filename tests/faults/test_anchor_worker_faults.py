@@ -10,14 +10,13 @@ from sqlalchemy import Engine
 from anchors.contract import origin_id
 from anchors.deploy import set_anchorer
 from anchors.outbox import State, Submission
-from anchors.transaction import account_address
 from anchors.worker import AnchorWorker
 from ledger import Checkpoint
 from ledger.database import open_engine
 from ledger.store import SqlLog
 from signing import RefusedError, UnavailableError, VerificationError
 from tests.support.anchor_world import AnchorWorld, KilledError, anchored_sizes
-from tests.support.devchain_world import ADMIN, ANCHORER, STRANGER
+from tests.support.devchain_world import ADMIN, ANCHORER, STRANGER, account_of, address_of
 from tests.support.ledger_logs import ORIGIN
 
 LATER = 3600
@@ -47,7 +46,7 @@ def settle(world: AnchorWorld) -> None:
 
 def nonce_count(world: AnchorWorld) -> int:
     """Transactions the anchorer ever got onto the chain."""
-    sender = "0x" + account_address(ANCHORER).hex()
+    sender = "0x" + address_of(ANCHORER).hex()
     return int(str(world.dev.dispatch("eth_getTransactionCount", [sender, "latest"])["result"]), 16)
 
 
@@ -243,7 +242,7 @@ def test_a_chain_ahead_stops_the_origin_until_a_person_resumes(world: AnchorWorl
 
 def test_an_anchorer_without_permission_waits_and_goes_on_once_allowed(world: AnchorWorld) -> None:
     stranger = bytes([9]) * 32
-    world.target = replace(world.target, anchor_key=stranger)
+    world.target = replace(world.target, account=account_of(stranger))
     waiting = world.run()
     assert waiting is not None
     assert (waiting.state, waiting.reason) == (State.REVERTED, "contract.not-anchorer")
@@ -251,9 +250,9 @@ def test_an_anchorer_without_permission_waits_and_goes_on_once_allowed(world: An
     set_anchorer(
         world.network,
         contract=world.target.contract,
-        admin_key=ADMIN,
+        admin=account_of(ADMIN),
         origin=origin_id(ORIGIN),
-        anchorer=account_address(stranger),
+        anchorer=address_of(stranger),
     )
     settle(world)
 

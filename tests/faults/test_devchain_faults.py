@@ -12,12 +12,11 @@ import pytest
 from eth_hash.auto import keccak
 
 from anchors.devchain.chain import DevChain, open_dev_chain_read_only
-from anchors.transaction import account_address
 from signing import MalformedError, UnavailableError
-from tests.support.devchain_world import ANCHORER, STRANGER, World, error, open_chain, result, signed
+from tests.support.devchain_world import ANCHORER, STRANGER, World, address_of, error, open_chain, result, signed
 
 NOBODY = bytes(20)
-ACCOUNT = "0x" + account_address(STRANGER).hex()
+ACCOUNT = "0x" + address_of(STRANGER).hex()
 
 _MINER = """
 import sys
@@ -184,7 +183,7 @@ def test_threads_share_a_chain(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         assert _head(chain) == 20
-        counts = {result(chain, "eth_getTransactionCount", "0x" + account_address(k).hex(), "latest") for k in keys}
+        counts = {result(chain, "eth_getTransactionCount", "0x" + address_of(k).hex(), "latest") for k in keys}
         assert counts == {"0x5"}
 
 

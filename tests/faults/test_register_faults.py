@@ -17,12 +17,14 @@ import materials.store.tables as tables
 from materials.registry.ports import HomePorts
 from materials.registry.register import register
 from materials.registry.submission import Registered
+from signing import Es256Signer
 from tests.support.materials_home import NOW, PDF, HomeKit, fields, submission
 
 
 @pytest.fixture
 def kit(engine: Engine, tmp_path: Path) -> HomeKit:
-    kit = HomeKit(tmp_path / "vault")
+    """Of a department that signs twice, so that every step is there."""
+    kit = HomeKit(tmp_path / "vault", second=Es256Signer.generate(os.urandom))
     kit.create(engine)
     return kit
 
@@ -58,8 +60,17 @@ STEPS = [
     ("vault", "put_file"),
     ("vault", "put_disclosures"),
     ("log", "append"),
+    ("signatures", "add"),
     ("materials", "complete"),
 ]
+
+
+TABLES = (
+    tables.material_registration,
+    tables.material_status_entry,
+    tables.material_vault_object,
+    tables.statement_signature,
+)
 
 
 def files(kit: HomeKit) -> list[Path]:
@@ -68,7 +79,7 @@ def files(kit: HomeKit) -> list[Path]:
 
 def assert_nothing_registered(kit: HomeKit, engine: Engine) -> None:
     with engine.begin() as conn:
-        for table in (tables.material_registration, tables.material_status_entry, tables.material_vault_object):
+        for table in TABLES:
             assert conn.execute(select(func.count()).select_from(table)).scalar() == 0
         ports = kit.ports(conn)
         assert ports.log.entry(1) is None
@@ -104,6 +115,7 @@ def test_a_commit_whose_answer_was_lost_is_repeated(kit: HomeKit, engine: Engine
         first = register(ports, kit.home(), submission(), kit.keys, now=NOW, random_bytes=os.urandom)
     with kit.unit(engine) as ports:
         again = register(ports, kit.home(), submission(), kit.keys, now=NOW, random_bytes=os.urandom)
+        assert len(ports.signatures.of(first.record.jti)) == 1
     assert (again.record, again.is_new) == (first.record, False)
 
 

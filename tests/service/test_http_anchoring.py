@@ -60,7 +60,7 @@ def test_registration_goes_on_while_the_chain_is_away_and_catches_up(apart: Work
         finally:
             holder.close()
         wait_for(lambda: bool(world.client().material(material)["anchored"]))
-        assert readiness(world)["chain"] == "reachable"
+        wait_for(lambda: readiness(world)["chain"] == "reachable")  # reported after the proof was committed
         world.http.close()
     assert apart.anchored_head is None
     open_dev_chain(path, clock=clock.now, random_bytes=clock.random_bytes).close()  # given back

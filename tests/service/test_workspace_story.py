@@ -18,7 +18,7 @@ from api.names import organisation
 from api.organisations import add_organisation
 from api.registering import change_material_status, issuer_keys, register_material
 from api.setup import NewWorkspace, create_workspace
-from api.trust_lists import export_trust
+from api.trust_lists import current_trust, export_trust
 from api.workspace import Workspace
 from materials.bundle import parse_bundle
 from materials.catalogue import load_catalogue
@@ -118,6 +118,9 @@ def test_a_second_department_issues_under_its_own_keys(workspace: Workspace) -> 
 
 
 def test_an_organisation_without_keys_here_is_refused(workspace: Workspace) -> None:
+    with workspace.database.read() as connection:
+        trust = current_trust(workspace, connection, clock.now())
+    stranger = organisation("11330106MB9F000439")
     with pytest.raises(RefusedError, match="keeps no issuing key") as refused:
-        issuer_keys(workspace, "uscc:11330106MB9F000439")
+        issuer_keys(workspace.keyring, trust, stranger, clock.now())
     assert refused.value.code == "registration.no-key"

@@ -35,12 +35,12 @@ from anchors.evm import EvmChain
 from anchors.node import Endpoint
 from anchors.outbox import Submission
 from anchors.store import SqlAnchorProofs, SqlOutbox
-from anchors.transaction import account_address, sign_transaction
+from anchors.transaction import sign_transaction
 from anchors.worker import AnchorWorker
 from ledger import Checkpoint, open_checkpoint
 from ledger.store import SqlLog
 from signing import UnavailableError
-from tests.support.devchain_world import ADMIN, ANCHORER, GOVERNOR, STRANGER, open_chain
+from tests.support.devchain_world import ADMIN, ANCHORER, GOVERNOR, STRANGER, account_of, address_of, open_chain
 from tests.support.ledger_logs import KEY, ORIGIN, append, new_log, numbered
 
 NOW = 1_760_000_000
@@ -112,7 +112,7 @@ class AnchorWorld:
         profile = deploy(dev, network)
         contract = profile.contracts[0].address
         evm = EvmChain([Endpoint("embedded", dev.dispatch)], profile)
-        target = AnchorTarget(profile, contract, KEY, ANCHORER)
+        target = AnchorTarget(profile, contract, KEY, account_of(ANCHORER))
         return cls(engine, dev, profile, network, evm, FaultyChain(evm), target)
 
     @contextmanager
@@ -166,9 +166,9 @@ class AnchorWorld:
             note_hash=bytes(32),
             proof=proof,
         )
-        quote = self.evm.quote(account_address(key), calldata)
+        quote = self.evm.quote(address_of(key), calldata)
         transaction = sign_transaction(
-            key,
+            account_of(key),
             chain_id=self.profile.chain_id,
             nonce=quote.nonce,
             to=self.target.contract,
@@ -193,11 +193,11 @@ class AnchorWorld:
 
 def deploy(dev: DevChain, network: Network) -> TrustProfile:
     """The contract on a fresh chain, the log's origin open to the anchorer and to one more account."""
-    deployment = deploy_contract(network, governor_key=GOVERNOR)
-    contract, admin = deployment.address, account_address(ADMIN)
-    origin = register_origin(network, contract=contract, governor_key=GOVERNOR, name=ORIGIN, admin=admin)
+    deployment = deploy_contract(network, governor=account_of(GOVERNOR))
+    contract, admin = deployment.address, address_of(ADMIN)
+    origin = register_origin(network, contract=contract, governor=account_of(GOVERNOR), name=ORIGIN, admin=admin)
     for key in (ANCHORER, STRANGER):
-        set_anchorer(network, contract=contract, admin_key=ADMIN, origin=origin, anchorer=account_address(key))
+        set_anchorer(network, contract=contract, admin=account_of(ADMIN), origin=origin, anchorer=address_of(key))
     artifact = load_artifact()
     return TrustProfile(
         profile_id="dev/1",

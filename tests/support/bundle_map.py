@@ -8,7 +8,15 @@ from materials.report import Facet
 Path = tuple[str | int, ...]
 Span = tuple[int, int, Path]
 
-SECTIONS = {"anchor": Facet.ANCHOR, "status_list": Facet.STATUS, "events": Facet.STATUS, "use": Facet.GRANT}
+SECTIONS = {
+    "anchor": Facet.ANCHOR,
+    "crls": Facet.ISSUER,
+    "events": Facet.STATUS,
+    "signatures": Facet.SIGNATURE,
+    "status_list": Facet.STATUS,
+    "timestamps": Facet.TIMESTAMP,
+    "use": Facet.GRANT,
+}
 
 
 def value_spans(data: bytes) -> list[Span]:

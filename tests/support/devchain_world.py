@@ -8,14 +8,25 @@ from typing import Any, Self
 
 from eth_account import Account
 
+from anchors.account import MemoryAccount, account_address
 from anchors.contract import Revert, decode_revert, encode_anchor
 from anchors.deploy import Network, deploy_contract, register_origin, set_anchorer
 from anchors.devchain.chain import DEFAULT_CHAIN_ID, DevChain, open_dev_chain
-from anchors.transaction import account_address
+from signing import Secret
 
 GOVERNOR, ADMIN, ANCHORER, STRANGER = (bytes([n]) * 32 for n in range(1, 5))
 ORIGIN_NAME = "log.example/city"
 START = 1_750_000_000
+
+
+def account_of(key: bytes) -> MemoryAccount:
+    """The account of one of these keys."""
+    return MemoryAccount(Secret(key))
+
+
+def address_of(key: bytes) -> bytes:
+    """Its address."""
+    return account_address(account_of(key))
 
 
 def open_chain(path: Path, **changes: Any) -> DevChain:
@@ -27,7 +38,7 @@ def open_chain(path: Path, **changes: Any) -> DevChain:
 
 def signed(chain: DevChain, key: bytes, to: bytes | None, data: bytes = b"", **changes: Any) -> bytes:
     """A raw transaction with the account's next nonce, as eth-account signs it."""
-    sender = "0x" + account_address(key).hex()
+    sender = "0x" + address_of(key).hex()
     fields = {
         "chainId": chain.chain_id,
         "nonce": int(result(chain, "eth_getTransactionCount", sender, "latest"), 16),
@@ -67,11 +78,11 @@ class World:
     @classmethod
     def create(cls, chain: DevChain) -> Self:
         network = Network(chain.dispatch, DEFAULT_CHAIN_ID)
-        contract = deploy_contract(network, governor_key=GOVERNOR).address
+        contract = deploy_contract(network, governor=account_of(GOVERNOR)).address
         origin = register_origin(
-            network, contract=contract, governor_key=GOVERNOR, name=ORIGIN_NAME, admin=account_address(ADMIN)
+            network, contract=contract, governor=account_of(GOVERNOR), name=ORIGIN_NAME, admin=address_of(ADMIN)
         )
-        set_anchorer(network, contract=contract, admin_key=ADMIN, origin=origin, anchorer=account_address(ANCHORER))
+        set_anchorer(network, contract=contract, admin=account_of(ADMIN), origin=origin, anchorer=address_of(ANCHORER))
         return cls(chain, contract, origin, network)
 
     def send(self, key: bytes, data: bytes, **changes: Any) -> dict[str, Any]:
@@ -105,4 +116,4 @@ class World:
 
     def call_object(self, key: bytes, data: bytes) -> dict[str, str]:
         """The transaction object of a call of the contract."""
-        return {"from": "0x" + account_address(key).hex(), "to": "0x" + self.contract.hex(), "data": "0x" + data.hex()}
+        return {"from": "0x" + address_of(key).hex(), "to": "0x" + self.contract.hex(), "data": "0x" + data.hex()}

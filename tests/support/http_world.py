@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -22,8 +22,8 @@ from materials.grants.requests import RetrievalRequest
 from materials.grants.terms import GrantDetail, GrantPurpose, Location
 from materials.identifiers import build_licence_id
 from materials.ids import EntityId, MaterialId, organisation_id
-from materials.trust.model import Entity, Purpose, TrustKey, TrustList
-from signing import Ed25519Signer, Signer
+from materials.trust.model import Entity, Purpose, Role, TrustKey, TrustList
+from signing import Algorithm, Signer, generate_signer
 from tests.support.grants_world import _uscc as uscc
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -38,6 +38,8 @@ PLACE = Location("320500", "city", DEPARTMENT)
 PDF = (EXAMPLES / "business-licence.pdf").read_bytes()
 FIELDS = json.loads((EXAMPLES / "business-licence.fields.json").read_text("utf-8"))
 PATIENCE_SECONDS = 60
+KEYS: Mapping[str, Algorithm] = {"issue": "Ed25519", "status": "Ed25519", "api": "Ed25519"}
+ROLE_OF: Mapping[str, Role] = {"status": "status", "api": "api"}
 
 _numbers = count(1)
 
@@ -154,15 +156,20 @@ def make_workspace(folder: Path) -> Workspace:
     return workspace
 
 
-def list_signing_issuer(workspace: Workspace) -> dict[str, Signer]:
-    """List the issuer whose keys the workspace does not keep."""
+def list_signing_issuer(
+    workspace: Workspace, entity_id: EntityId = SIGNING_ISSUER, algorithms: Mapping[str, Algorithm] = KEYS
+) -> dict[str, Signer]:
+    """List an issuer whose keys the workspace does not keep; ``issue-2`` is its second issuing key."""
     now = clock.now()
     signers: dict[str, Signer] = {
-        role: Ed25519Signer.generate(clock.random_bytes) for role in ("issue", "status", "api")
+        name: generate_signer(algorithm, clock.random_bytes) for name, algorithm in algorithms.items()
     }
-    keys = tuple(TrustKey(signer.public_key, role, now - 60, now + 10**7) for role, signer in signers.items())
+    keys = tuple(
+        TrustKey(signer.public_key, ROLE_OF.get(name, "issue"), now - 60, now + 10**7)
+        for name, signer in signers.items()
+    )
     entity = Entity(
-        id=SIGNING_ISSUER,
+        id=entity_id,
         name_zh="某区市场监督管理局（虚构）",
         name_en="A district's market authority (synthetic)",
         level="district",

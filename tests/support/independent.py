@@ -1,21 +1,24 @@
 """A second reading of the standards: verifies what the ledger writes, from files alone, without any of its packages.
 
 Written from C2SP signed-note, tlog-checkpoint, tlog-tiles and tlog-proof, RFC 6962, RFC 9901, the Besu documentation
-of QBFT and EIP-1186. The tree is computed by its recursive definition, not by the iterative algorithms.
+of QBFT and EIP-1186. The tree is computed by its recursive definition, not by the iterative algorithms. SM2 is
+gmalg's; certificates, revocation lists and time stamps are left to the openssl command.
 """
 
 import base64
 import hashlib
 import json
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gmalg
 import rlp
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicNumbers
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, SECP384R1, EllipticCurvePublicNumbers
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from eth_hash.auto import keccak
 from eth_keys.datatypes import Signature
 from nacl.signing import VerifyKey
@@ -215,18 +218,52 @@ def from_base64url(text: str) -> bytes:
 
 
 def check_jws(token: str, jwk: dict[str, str]) -> dict[str, Any]:
-    """The claims of a JWS by Ed25519 or ES256."""
+    """The claims of a JWS by Ed25519, ES256, ES384 or SM2 with the default signer ID."""
     header, payload, signature = token.split(".")
     signed, raw = f"{header}.{payload}".encode(), from_base64url(signature)
     if jwk["kty"] == "OKP":
         VerifyKey(from_base64url(jwk["x"])).verify(signed, raw)
     else:
-        x, y = (int.from_bytes(from_base64url(jwk[name]), "big") for name in "xy")
-        key = EllipticCurvePublicNumbers(x, y, SECP256R1()).public_key()
-        r, s = (int.from_bytes(half, "big") for half in (raw[:32], raw[32:]))
-        key.verify(encode_dss_signature(r, s), signed, ECDSA(SHA256()))
+        _check_ec(jwk, signed, raw[: len(raw) // 2], raw[len(raw) // 2 :])
     claims: dict[str, Any] = json.loads(from_base64url(payload))
     return claims
+
+
+def _check_ec(jwk: dict[str, str], signed: bytes, r: bytes, s: bytes) -> None:
+    x, y = (from_base64url(jwk[name]) for name in "xy")
+    if jwk["crv"] == "SM2":
+        verifier = gmalg.SM2(uid=b"1234567812345678", pk=b"\x04" + x + y)
+        demand(verifier.verify(signed, r, s), "SM2 signature")
+        return
+    curve, hash_ = {"P-256": (SECP256R1(), SHA256()), "P-384": (SECP384R1(), SHA384())}[jwk["crv"]]
+    key = EllipticCurvePublicNumbers(int.from_bytes(x, "big"), int.from_bytes(y, "big"), curve).public_key()
+    der = encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
+    key.verify(der, signed, ECDSA(hash_))
+
+
+def check_detached(jwt: str, detached: str, jwk: dict[str, str]) -> dict[str, Any]:
+    """A further signature over the payload of ``jwt`` (RFC 7515 Appendix F): the claims."""
+    protected, empty, signature = detached.split(".")
+    demand(empty == "", "a payload of its own")
+    header = json.loads(from_base64url(protected))
+    demand(header == {"alg": jwk["alg"], "kid": thumbprint(jwk), "typ": "dc+sd-jwt"}, "header")
+    return check_jws(f"{protected}.{jwt.split('.')[1]}.{signature}", jwk)
+
+
+def sm2_key_of(certificate: bytes) -> dict[str, str]:
+    """The JWK of an SM2 certificate (DER): X and Y follow the one prefix of its SubjectPublicKeyInfo."""
+    prefix = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d03420004")
+    at = certificate.index(prefix) + len(prefix)
+    x, y = (base64.urlsafe_b64encode(certificate[at + n : at + n + 32]).decode().rstrip("=") for n in (0, 32))
+    return {"alg": "SM2-SM3", "crv": "SM2", "kty": "EC", "x": x, "y": y}
+
+
+def openssl_accepts(folder: Path, files: dict[str, bytes], *command: str) -> bool:
+    """Whether ``openssl <command>`` succeeds in a folder with these files; those that end in ``.crt`` become PEM."""
+    for name, data in files.items():
+        pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(data) + b"-----END CERTIFICATE-----\n"
+        (folder / name).write_bytes(pem if name.endswith(".crt") else data)
+    return subprocess.run(["openssl", *command], cwd=folder, capture_output=True, check=False).returncode == 0
 
 
 def thumbprint(jwk: dict[str, str]) -> str:

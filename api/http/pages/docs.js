@@ -38,6 +38,9 @@ async function show(target) {
     for (const [method, operation] of Object.entries(methods)) {
       const access = operation.security ? "签名请求 · signed" : "公开 · public";
       target.append(element("h2", `${method.toUpperCase()} ${path}`), element("p", operation.description), element("p", access, "en"));
+      for (const { name, description } of (operation.parameters ?? []).filter((each) => each.in === "query")) {
+        target.append(element("p", `?${name}  ${description ?? ""}`, "en"));
+      }
       for (const text of bodies(operation, components.schemas)) target.append(element("pre", text));
     }
   }

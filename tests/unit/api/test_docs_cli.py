@@ -10,7 +10,7 @@ import typer
 from api.cli import app, output
 
 _PAGE = (Path(__file__).resolve().parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
-_SECTION = re.compile(r"^### `ematerials ([a-z ]+)`$", re.MULTILINE)
+_SECTION = re.compile(r"^### `ematerials ([a-z -]+)`$", re.MULTILINE)
 _OPTION = re.compile(r"`(--?[a-z-]+)`")
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -20,13 +21,24 @@ from api.http.signatures import (
 )
 from materials.ids import EntityId
 from materials.times import SKEW_SECONDS
-from signing import Ed25519Signer, Es256Signer, KeyId, PublicKey, Signer, UnavailableError, VerificationError
+from signing import (
+    ALGORITHM_NAMES,
+    Algorithm,
+    Ed25519Signer,
+    KeyId,
+    PublicKey,
+    Secret,
+    Signer,
+    UnavailableError,
+    VerificationError,
+    generate_signer,
+)
 
 ENTITY = EntityId("uscc:11310110MB9F000199")
 URL = "https://ledger.example/v1/grants?x=%7E1&y=a+b"
 BODY = b'{"chain":[]}'
 NONCE = "bm9uY2Ugb2YgMTI4IGJpdHMgb2s"
-SIGNER = Ed25519Signer(bytes(range(32)))  # the same in every process that collects these tests
+SIGNER = Ed25519Signer(Secret(range(32)))  # the same in every process that collects these tests
 
 
 @dataclass
@@ -111,10 +123,31 @@ def refused(draft: Draft, *, now: int | None = None) -> str:
     return error.value.code
 
 
-@pytest.mark.parametrize("signer", [SIGNER, Es256Signer.generate(clock.random_bytes)], ids=["Ed25519", "ES256"])
-def test_a_signed_request_names_its_signer(signer: Signer) -> None:
+@pytest.mark.parametrize("algorithm", ALGORITHM_NAMES)
+def test_a_signed_request_names_its_signer(algorithm: Algorithm) -> None:
+    signer = generate_signer(algorithm, clock.random_bytes)
     verified = verify_request(signed(signer=signer).received(), find_key=keys(signer), now=clock.now())
     assert (verified.entity, verified.key, verified.nonce) == (ENTITY, signer.public_key.key_id, NONCE)
+    draft = signed(signer=signer)
+    draft.url += "0"
+    with pytest.raises(NotAuthenticatedError):
+        verify_request(draft.received(), find_key=keys(signer), now=clock.now())
+
+
+def test_a_request_signed_by_hand_verifies_with_every_algorithm() -> None:
+    """The signature base is RFC 9421's whatever the key; the signature is the key's own form, r‖s for curves."""
+    for algorithm in ALGORITHM_NAMES:
+        signer = generate_signer(algorithm, clock.random_bytes)
+        assert verify_request(by_hand(signer=signer).received(), find_key=keys(signer), now=clock.now())
+
+
+def test_an_algorithm_that_is_not_installed_is_an_outage_and_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    signer = generate_signer("SM2-SM3", clock.random_bytes)
+    draft = signed(signer=signer)
+    monkeypatch.setitem(sys.modules, "gmssl_pyx", None)
+    with pytest.raises(UnavailableError) as error:
+        verify_request(draft.received(), find_key=keys(signer), now=clock.now())
+    assert error.value.code == "extra.gm"
 
 
 def test_fields_written_by_hand_from_the_standard_verify() -> None:
