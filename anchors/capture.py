@@ -8,8 +8,8 @@ from anchors.ports import Evidence
 from anchors.profile import TrustProfile
 from anchors.proof import AnchorProof, anchor_proof_to_json, read_anchor_proof
 from anchors.verify import verify_anchor_proof
-from ledger import read_checkpoint
-from signing import NoteKey, dump_json
+from ledger import known_lines, read_checkpoint
+from signing import NoteKey, dump_json, open_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,10 @@ class AnchorTarget:
 def capture_proof(target: AnchorTarget, note: bytes, evidence: Evidence) -> bytes:
     """Canonical ``anchor-proof/v1`` JSON of a checkpoint, verified as any reader will verify it.
 
+    Of the lines on ``note`` only the log's own goes into the proof.
     Raises MalformedError or VerificationError if the evidence does not prove the note's checkpoint.
     """
+    note = known_lines(open_note(note, [target.log_key]))
     checkpoint = read_checkpoint(note)
     proof = AnchorProof(
         profile_id=target.profile.profile_id,

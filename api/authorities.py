@@ -7,8 +7,9 @@ from typing import Final
 from api.trust_lists import change_trust, current_trust
 from api.workspace import Workspace
 from materials.evidence.crls import check_crl, known_authorities
+from materials.times import SKEW_SECONDS
 from materials.trust.model import TrustedAuthority, TrustList
-from signing import MalformedError, RefusedError
+from signing import MalformedError, RefusedError, VerificationError
 from signing.certificates import Certificate
 from signing.revocation import RevocationList, parse_crl
 
@@ -68,9 +69,14 @@ def add_crl(workspace: Workspace, data: bytes, now: int, *, issuers: Collection[
     """Keep a revocation list (PEM or DER) for registrations, requests and bundles from now on.
 
     Its issuer is an authority of the trust list, a certificate in a listed key's chain, or one of ``issuers``. Raises
-    MalformedError (``certificate.crl``), and as ``check_crl``.
+    MalformedError (``certificate.crl``; also for a partial list, which decides nothing and would hide a whole one),
+    VerificationError (``time.not-yet``), and as ``check_crl``.
     """
     crl = parse_crl(data)
+    if not crl.complete:
+        raise MalformedError("certificate.crl", "a delta, indirect or otherwise partial list: give the complete one")
+    if crl.this_update > now + SKEW_SECONDS:
+        raise VerificationError("time.not-yet", "the revocation list is from the future")
     with workspace.database.read() as connection:
         trust = current_trust(workspace, connection, now)
     check_crl(crl, (*known_authorities(trust.list, ()), *issuers))

@@ -16,7 +16,9 @@ from api.home import home_ports
 from api.trust_lists import current_trust
 from api.workspace import Workspace
 from ledger import leaf_hash
+from ledger.fsck import NO_COURSE, Course
 from ledger.fsck import fsck as check_log
+from ledger.fsck_witness import check_cosignatures, check_witness
 from materials.grants.fsck import check_grants
 from materials.ids import EntityId
 from materials.registry.fsck import check_materials
@@ -46,28 +48,32 @@ class Finding:
 Step = tuple[str, Callable[[], Iterator[Finding]]]
 
 
-def check_steps(workspace: Workspace, connection: Connection, now: int) -> list[Step]:
+def check_steps(workspace: Workspace, connection: Connection, now: int, course: Course) -> list[Step]:
     """The checks in their order, each with a name to show; ``connection`` is a snapshot (``reading``)."""
     return [
-        ("log", lambda: _log(workspace, connection)),
+        ("log", lambda: _log(workspace, connection, course)),
         ("trust lists", lambda: _trust_lists(workspace, connection)),
         ("materials", lambda: _materials(workspace, connection)),
         ("grants and uses", lambda: _grants(workspace, connection)),
         ("status lists", lambda: _status_lists(workspace, connection)),
         ("time stamps", lambda: _timestamps(workspace, connection, now)),
         ("anchor proofs", lambda: _anchors(workspace, connection)),
+        ("witnesses", lambda: _witnesses(workspace, connection)),
         ("chain", lambda: _chain(workspace, connection, now)),
     ]
 
 
-def fsck(workspace: Workspace, now: int, *, begin: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:
-    """Everything that is wrong with the workspace, what comes first in the log first; ``begin`` hears of each step.
+def fsck(
+    workspace: Workspace, now: int, *, begin: Callable[[str], None] = lambda _: None, course: Course = NO_COURSE
+) -> Iterator[Finding]:
+    """Everything that is wrong with the workspace, what comes first in the log first; ``begin`` hears of each step,
+    ``course`` says how to go through the log.
 
     Raises nothing for what is stored: bytes that can't be read are findings too.
     """
     try:
         with workspace.database.read() as connection:
-            for name, step in check_steps(workspace, connection, now):
+            for name, step in check_steps(workspace, connection, now, course):
                 begin(name)
                 yield from _found(name, step)
     except UnavailableError as error:
@@ -86,8 +92,8 @@ def _found(name: str, step: Callable[[], Iterator[Finding]]) -> Iterator[Finding
         yield Finding("fsck.unreadable", name, message, undetermined=error.connection_invalidated)
 
 
-def _log(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
-    for found in check_log(connection, [workspace.log_key]):
+def _log(workspace: Workspace, connection: Connection, course: Course) -> Iterator[Finding]:
+    for found in check_log(connection, [workspace.log_key], course):
         yield Finding(found.code, found.where, found.message)
 
 
@@ -186,6 +192,15 @@ def _anchors(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
             profiles=profiles,
         )
         for found in check.findings():
+            yield Finding(found.code, found.where, found.message)
+
+
+def _witnesses(workspace: Workspace, connection: Connection) -> Iterator[Finding]:
+    """Others' lines on our checkpoints, and what this home remembers as a witness."""
+    keyring = workspace.keyring
+    key = keyring.public_key(names.WITNESS_KEY).raw if names.WITNESS_KEY in keyring else None
+    for findings in (check_cosignatures(connection, workspace.settings.origin), check_witness(connection, key)):
+        for found in findings:
             yield Finding(found.code, found.where, found.message)
 
 

@@ -179,8 +179,11 @@ def _announce(workspace: Workspace, line: Line, new: str, before: str, *, at: in
 
 
 def _to_end(keyring: Keyring, entity: Entity, line: Line, family: CryptoProfile, now: int) -> list[TrustKey]:
-    """The current keys of the line and family that are kept here; an organisation's own key is its own affair."""
-    keys = current_keys(entity, line.role, now)
+    """The current keys of the line and family that are kept here; an organisation's own key is its own affair.
+
+    Without those that another run, whose clock is ahead, has ended: as compromised, maybe.
+    """
+    keys = [key for key in current_keys(entity, line.role, now) if key.revoked is None]
     return [key for key in keys if key.public_key.profile is family and keyring.find(line.base, key.key_id)]
 
 

@@ -11,6 +11,7 @@ LIST_KEY: Final = "home.list"
 HOME_SECRET: Final = "home.secret"
 GOVERNOR_KEY: Final = "home.governor"
 ANCHOR_KEY: Final = "home.anchor"
+WITNESS_KEY: Final = "home.witness"
 _NUMBERED: Final = re.compile(r"(.+)\.([A-Za-z0-9_-]{43})")
 
 
@@ -44,6 +45,11 @@ def status_uri(origin: str) -> str:
 def grant_status_uri(origin: str) -> str:
     """The status list of the grants that this home counts."""
     return f"https://{origin}/status/grants"
+
+
+def witness_name(origin: str) -> str:
+    """The key name of the witness that the home with this origin is, if its settings give it no other."""
+    return f"{origin}/witness"
 
 
 def profile_id(origin: str, chain_id: int) -> str:

@@ -52,7 +52,7 @@ def read_pin(path: Path | None) -> Secret:
     elif pin is None:
         pin = ask("HSM 口令 · PIN of the HSM: ")
     if pin is None:
-        where = "name a pin_file and run this at a terminal" if path is None else f"make the file {path}"
+        where = "name a pin_file in the settings, or use a terminal" if path is None else f"make the file {path}"
         raise UnavailableError("hsm.pin-missing", f"no PIN: set {PIN_VARIABLE}, or {where}")
     return pin
 

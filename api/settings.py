@@ -75,6 +75,24 @@ class TrustSettings(_Section):
     lifetime: int = Field(default=7 * 86400, ge=600)
 
 
+class WitnessSettings(_Section):
+    """This home as a witness of other logs: the name of its key, and the vkeys of the logs that it cosigns."""
+
+    name: Origin | None = None
+    logs: tuple[str, ...]
+
+
+class WitnessesSettings(_Section):
+    """Witnesses of this home's log: the policy file that names them and the quorum, and how long to wait (seconds).
+
+    ``urls`` are their submission prefixes by the names in the policy; without one, the policy's own counts.
+    """
+
+    policy: str = "witness.policy"
+    urls: dict[str, Annotated[str, StringConstraints(pattern=r"^https?://[!-?A-~]{1,500}$")]] = {}
+    timeout: int = Field(default=10, ge=1, le=120)
+
+
 class Settings(_Section):
     """Everything an operator may set. Relative paths are relative to the workspace."""
 
@@ -92,6 +110,8 @@ class Settings(_Section):
     status: StatusSettings = StatusSettings()
     trust: TrustSettings = TrustSettings()
     timestamps: TimestampSettings = TimestampSettings()
+    witness: WitnessSettings | None = None
+    witnesses: WitnessesSettings | None = None
 
 
 def load_settings(workspace: Path) -> Settings:

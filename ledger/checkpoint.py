@@ -20,6 +20,7 @@ from signing import (
     NoteKey,
     Signer,
     VerificationError,
+    VerifiedNote,
     b64_decode,
     b64_encode,
     open_note,
@@ -27,6 +28,7 @@ from signing import (
     parse_note,
     sign_note,
 )
+from signing.note_lines import format_line
 
 ORIGIN_MAX_BYTES: Final = 255
 _BODY_MAX_BYTES: Final = 64 * 1024
@@ -121,6 +123,13 @@ def open_checkpoint(note: bytes, key: NoteKey) -> Checkpoint:
     if checkpoint.origin != key.name:
         raise VerificationError("checkpoint.origin", "checkpoint: its origin is not the name of the log's key")
     return checkpoint
+
+
+def known_lines(opened: VerifiedNote) -> bytes:
+    """The note with one line of each key that verified, and without any other line: nothing on it is unproved."""
+    lines = {(line.name, line.key_id): line.signature for line in reversed(parse_note(opened.raw).signatures)}
+    kept = (format_line(line.key, lines[line.key.name, line.key.key_id]) for line in opened.verified)
+    return b"".join((opened.text, b"\n", *kept))
 
 
 def verify_extension(old: Checkpoint, new: Checkpoint, proof: Sequence[bytes]) -> None:

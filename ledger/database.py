@@ -18,6 +18,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from signing import MalformedError
 
 BUSY_TIMEOUT_SECONDS: Final = 30
+_CACHE_KIBIBYTES: Final = 32 * 1024
+_CHECKPOINT_PAGES: Final = 4000
+"""SQLite copies the write-ahead log into the file after so many pages of 4 KiB: one page that many appends changed,
+such as those of an index, is then copied once for all of them.
+"""
 _READ_ONLY: Final = "ledger_read_only"
 
 
@@ -61,6 +66,8 @@ def _open_sqlite(url: URL, busy_timeout_seconds: int) -> Engine:
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")  # what is erased leaves no free page behind
 

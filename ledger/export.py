@@ -2,15 +2,19 @@
 
     <directory>/tile/entries/<N>[.p/<W>]
     <directory>/tile/<L>/<N>[.p/<W>]
+    <directory>/checkpoints/<size>        every checkpoint that was ever signed
     <directory>/checkpoint
 
 A crash leaves a valid log of the old size; the next run goes on from there. Full tiles are written once. Partial ones
 are written for each published checkpoint whose tile is not full yet; they stay, since older readers may still want
-them. Everything is recomputed from the entries on the way, so damaged bytes are never published.
+them. Everything is recomputed from the entries on the way, so damaged bytes are never published. A checkpoint gets
+further cosignatures only while it is the latest, so of the older ones only the last one published is written again.
 """
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -21,9 +25,10 @@ from ledger.proving import tree_root
 from ledger.reading import LogReader
 from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, TileNodes, decode_bundle, right_edge, split_hashes, tile_path
 from ledger.tree import full_root
-from signing import VerificationError
+from signing import LedgerError, VerificationError
 
 CHECKPOINT_FILE: Final = "checkpoint"
+HISTORY: Final = "checkpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +59,9 @@ def export_log(log: LogReader, directory: Path) -> Exported:
         written = 0
         for tile in _tiles(log, old.size, head.size):
             written += _write_once(directory / tile_path(tile), _checked(log, tile, nodes))
-        path = directory / CHECKPOINT_FILE
-        if not path.exists() or path.read_bytes() != note:
-            write_file(path, note)
-            written += 1
-        return Exported(head, written)
+        for size, published in _history(log, _history_start(directory, old), head):
+            written += _write_note(directory / HISTORY / str(size), published)
+        return Exported(head, written + _write_note(directory / CHECKPOINT_FILE, note))
 
 
 def _published(directory: Path, head: Checkpoint) -> Checkpoint:
@@ -112,6 +115,35 @@ def _checked(log: LogReader, tile: Tile, nodes: TileNodes) -> bytes:
     if not good:
         raise VerificationError("log.damaged", f"{tile_path(tile)}: does not hash to what is above it; run fsck")
     return data
+
+
+def _history_start(directory: Path, old: Checkpoint) -> int:
+    """The size after which checkpoints are to be written: all below that of the last run are there, if that is."""
+    return old.size - 1 if old.size > 0 and (directory / HISTORY / str(old.size)).exists() else 0
+
+
+def _history(log: LogReader, after: int, head: Checkpoint) -> Iterator[tuple[int, bytes]]:
+    """Size and note of each checkpoint beyond ``after``, if the entries give its root."""
+    published = array("q", log.published_sizes(after, head.size))  # whole, so that no cursor stays open
+    for _, sizes in groupby(published, key=lambda size: size // TILE_WIDTH):
+        nodes = TileNodes(head.size, log.tile)  # for these sizes alone: it keeps every tile it reads
+        for size in sizes:
+            note = log.checkpoint_at(size) or b""
+            try:
+                checkpoint = read_checkpoint(note)
+            except LedgerError as error:
+                raise VerificationError("log.damaged", f"checkpoint of {size}: can't be read; run fsck") from error
+            if (checkpoint.size, checkpoint.root) != (size, tree_root(size, nodes)):
+                raise VerificationError("log.damaged", f"checkpoint of {size}: not over the stored hashes; run fsck")
+            yield size, note
+
+
+def _write_note(path: Path, note: bytes) -> bool:
+    """Put a checkpoint in place, unless it is there; whether it was not."""
+    if path.exists() and path.read_bytes() == note:
+        return False
+    write_file(path, note)
+    return True
 
 
 def _write_once(path: Path, data: bytes) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ledger.fsck_rows import Finding, RawRows
 from ledger.hashing import HASH_SIZE
-from ledger.tiles import TILE_WIDTH
+from ledger.tiles import TILE_HEIGHT, TILE_WIDTH
 from ledger.tree import full_root
 
 
@@ -21,8 +21,18 @@ class TileCheck:
 
     def add_leaf(self, leaf: bytes) -> Iterator[Finding]:
         """Add a hash of level 0; yields what is wrong with the tiles that this makes full."""
-        level = 0
-        carried = leaf
+        return self._add(0, leaf)
+
+    def add_subtree(self, level: int, root: bytes) -> Iterator[Finding]:
+        """Add a hash of ``level`` at a place where no tile below is begun; those under it were compared already."""
+        while len(self._levels) <= level:
+            self._levels.append([])
+            self._full.append(0)
+        for below in range(level):
+            self._full[below] += 1 << TILE_HEIGHT * (level - 1 - below)
+        return self._add(level, root)
+
+    def _add(self, level: int, carried: bytes) -> Iterator[Finding]:
         while True:
             row = self._levels[level]
             row.append(carried)

@@ -1,16 +1,56 @@
 """Read a log that is stored in SQL: entries, checkpoints, proofs, receipts, tiles."""
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from ledger.checkpoint import read_checkpoint
 from ledger.hashing import HASH_SIZE, MAX_SIZE, LeafHash, leaf_hash
 from ledger.proving import prove_consistency, prove_inclusion
 from ledger.receipt import Receipt, verify_receipt_inclusion
-from ledger.tables import checkpoints, entries, heads, tiles
+from ledger.segments import Segment
+from ledger.tables import checkpoints, cosignatures, entries, heads, leaves, tiles
+from ledger.tile_cache import TileCache
 from ledger.tiles import TILE_WIDTH, Tile, TileNodes, encode_bundle
 from signing import MalformedError, UnavailableError
+
+_NUMBER: Final = select(heads.c.log).where(heads.c.origin == bindparam("origin")).scalar_subquery()
+_SIZE: Final = select(heads.c.size).where(heads.c.origin == bindparam("origin"))
+_CHECKPOINT: Final = select(checkpoints.c.note).where(
+    checkpoints.c.origin == bindparam("origin"), checkpoints.c.size == bindparam("size")
+)
+_COSIGNATURES: Final = (
+    select(cosignatures.c.line)
+    .where(cosignatures.c.origin == bindparam("origin"), cosignatures.c.size == bindparam("size"))
+    .order_by(cosignatures.c.time, cosignatures.c.vkey)
+)
+_ROWS: Final = (
+    select(entries.c.entry_index, entries.c.leaf_hashes, entries.c.entries)
+    .where(entries.c.log == _NUMBER, entries.c.entry_index.between(bindparam("first"), bindparam("last")))
+    .order_by(entries.c.entry_index)
+)
+_LAST_ROW: Final = _ROWS.order_by(None).order_by(entries.c.entry_index.desc()).limit(1)
+_LEAVES: Final = (
+    select(entries.c.leaf_hashes)
+    .where(entries.c.log == _NUMBER, entries.c.entry_index.between(bindparam("first"), bindparam("last")))
+    .order_by(entries.c.entry_index)
+)
+_INDEX: Final = select(leaves.c.entry_index).where(leaves.c.log == _NUMBER, leaves.c.leaf_hash == bindparam("leaf"))
+_TILE: Final = select(tiles.c.hashes).where(
+    tiles.c.origin == bindparam("origin"), tiles.c.level == bindparam("level"), tiles.c.tile_index == bindparam("index")
+)
+_ROOTS: Final = (
+    select(tiles.c.root)
+    .where(
+        tiles.c.origin == bindparam("origin"),
+        tiles.c.level == bindparam("level"),
+        tiles.c.tile_index.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(tiles.c.tile_index)
+)
+"""Made once: making a statement takes longer than running it."""
 
 
 class LogReader:
@@ -21,13 +61,15 @@ class LogReader:
     is not in the database raises UnavailableError (``log.unknown``). Database errors are SQLAlchemy's.
     """
 
-    def __init__(self, connection: Connection, origin: str) -> None:
+    def __init__(self, connection: Connection, origin: str, cache: TileCache | None = None) -> None:
+        """With ``cache``, proofs keep the tiles they read; only for a connection of ``reading(engine)``."""
         self._connection = connection
+        self._cache = cache
         self.origin = origin
 
     def size(self) -> int:
         """Number of entries, all of them under the latest checkpoint."""
-        size = self._connection.scalar(select(heads.c.size).where(heads.c.origin == self.origin))
+        size = self._scalar(_SIZE)
         if size is None:
             raise UnavailableError("log.unknown", "this database holds no log of that origin")
         return int(size)
@@ -40,11 +82,19 @@ class LogReader:
         return note
 
     def checkpoint_at(self, size: int) -> bytes | None:
-        """The signed checkpoint of exactly ``size`` entries, if one was ever signed."""
+        """The signed checkpoint of exactly ``size`` entries, if one was ever signed, with the witnesses' lines."""
+        note = self.own_checkpoint_at(size)
+        if note is None:
+            return None
+        lines: list[bytes] = list(self._connection.scalars(_COSIGNATURES, {"origin": self.origin, "size": size}))
+        return b"".join((note, *lines))
+
+    def own_checkpoint_at(self, size: int) -> bytes | None:
+        """The same as the log signed it, without any other line; this one never changes."""
         if not 0 <= size <= MAX_SIZE:
             return None
-        at_size = (checkpoints.c.origin == self.origin) & (checkpoints.c.size == size)
-        return self._connection.scalar(select(checkpoints.c.note).where(at_size))
+        note: bytes | None = self._scalar(_CHECKPOINT, size=size)
+        return note
 
     def published_sizes(self, after: int, up_to: int) -> Iterator[int]:
         """Sizes in (after, up to] at which a checkpoint was signed, rising."""
@@ -56,13 +106,13 @@ class LogReader:
         """The entry at ``index``."""
         if not 0 <= index <= MAX_SIZE:
             return None
-        at_index = (entries.c.origin == self.origin) & (entries.c.entry_index == index)
-        return self._connection.scalar(select(entries.c.entry).where(at_index))
+        rows = self._segments(_LAST_ROW, index - index % TILE_WIDTH, index)
+        return next((row.decode()[index - row.start] for row in rows if index < row.end), None)
 
     def index_of(self, leaf: LeafHash) -> int | None:
         """Where the entry with this leaf hash is."""
-        of_leaf = (entries.c.origin == self.origin) & (entries.c.leaf_hash == leaf)
-        return self._connection.scalar(select(entries.c.entry_index).where(of_leaf))
+        index: int | None = self._scalar(_INDEX, leaf=leaf)
+        return index
 
     def inclusion_proof(self, index: int, size: int) -> tuple[bytes, ...]:
         """Proof that the entry at ``index`` is in the tree of ``size`` entries."""
@@ -86,6 +136,11 @@ class LogReader:
         verify_receipt_inclusion(receipt, leaf_hash(self.entry(index) or b""), checkpoint)
         return receipt
 
+    def receipt_of(self, leaf: LeafHash, size: int | None = None) -> Receipt | None:
+        """``receipt`` of the entry with this leaf hash (``leaf_hash(entry)``); None if the log has no such entry."""
+        index = self.index_of(leaf)
+        return None if index is None else self.receipt(index, size)
+
     def tile(self, tile: Tile) -> bytes | None:
         """The bytes of a tile, full or partial, or None if the log has not got that far."""
         if isinstance(tile.level, str):
@@ -95,31 +150,33 @@ class LogReader:
     def _nodes(self, size: int) -> TileNodes:
         if size > self.size():
             raise MalformedError("form.range", "proof: the log is smaller than that")
-        return TileNodes(size, self.tile)
+        if self._cache is None:
+            return TileNodes(size, self.tile)
+        return TileNodes(size, partial(self._cache.get, read_tile=self.tile))
+
+    def _scalar(self, query: Select[Any], **values: object) -> Any:
+        return self._connection.scalar(query, {"origin": self.origin, **values})
+
+    def _segments(self, query: Select[Any], first: int, last: int) -> list[Segment]:
+        """Rows of entries that begin in [first, last], by index."""
+        rows = self._connection.execute(query, {"origin": self.origin, "first": first, "last": last})
+        return [Segment(*row) for row in rows]
 
     def _bundle(self, index: int, width: int) -> bytes | None:
-        rows = self._in_tile(index, width)
-        found = list(self._connection.scalars(select(entries.c.entry).where(rows).order_by(entries.c.entry_index)))
-        return encode_bundle(found) if len(found) == width else None
+        start = index * TILE_WIDTH
+        rows = self._segments(_ROWS, start, start + width - 1)
+        if not rows or rows[-1].end < start + width:
+            return None
+        found = [entry for row in rows for entry in row.decode()]
+        return encode_bundle(found[:width])
 
     def _hash_tile(self, level: int, index: int, width: int) -> bytes | None:
-        full = (tiles.c.origin == self.origin) & (tiles.c.level == level) & (tiles.c.tile_index == index)
-        stored = self._connection.scalar(select(tiles.c.hashes).where(full))
-        if stored is not None:
-            return bytes(stored[: width * HASH_SIZE])
+        if width == TILE_WIDTH and (stored := self._scalar(_TILE, level=level, index=index)) is not None:
+            return bytes(stored)
+        first = index * TILE_WIDTH
+        values = {"origin": self.origin, "level": level - 1, "first": first, "last": first + width - 1}
         if level == 0:
-            query = select(entries.c.leaf_hash).where(self._in_tile(index, width)).order_by(entries.c.entry_index)
-        else:
-            below = tiles.c.tile_index
-            query = select(tiles.c.root).where(
-                tiles.c.origin == self.origin,
-                tiles.c.level == level - 1,
-                below.between(index * TILE_WIDTH, index * TILE_WIDTH + width - 1),
-            )
-            query = query.order_by(below)
-        hashes = list(self._connection.scalars(query))
-        return b"".join(hashes) if len(hashes) == width else None
-
-    def _in_tile(self, index: int, width: int) -> ColumnElement[bool]:
-        start = index * TILE_WIDTH
-        return (entries.c.origin == self.origin) & entries.c.entry_index.between(start, start + width - 1)
+            del values["level"]
+        found = self._connection.scalars(_ROOTS if level else _LEAVES, values)
+        hashes = b"".join(found)[: width * HASH_SIZE]  # a row of leaf hashes may go beyond
+        return hashes if len(hashes) == width * HASH_SIZE else None

@@ -2,46 +2,43 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from sqlalchemy import Connection, insert
 
-from ledger.bulk import find_entries, insert_entries, read_entries
-from ledger.hashing import LeafHash, leaf_hash
+from ledger.bulk import find_leaves, insert_leaves, insert_segments, read_segments
+from ledger.hashing import LeafHash, leaf_hashes
+from ledger.heads import damaged
 from ledger.reading import LogReader
+from ledger.segments import cut_segments
 from ledger.tables import tiles
 from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, split_hashes
 from ledger.tree import full_root
-from signing import VerificationError
-
-
-def damaged(message: str) -> VerificationError:
-    """The error for stored bytes that contradict each other: nothing may be signed on top of them."""
-    return VerificationError("log.damaged", f"{message}; nothing was signed, run fsck")
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where each entry of a batch is or will be; ``fresh`` are those not yet in the log with their leaf hashes, in
-    order, each once.
+    """Where each entry of a batch is or will be, whether it was there already, and its leaf hash; ``fresh`` are those
+    not yet in the log with their leaf hashes, in order, each once.
     """
 
     indices: tuple[int, ...]
     duplicates: tuple[bool, ...]
+    leaves: tuple[LeafHash, ...]
     fresh: tuple[tuple[bytes, LeafHash], ...]
 
 
 class LogRows:
-    """The rows of one log on one connection, which holds the lock of its head row."""
+    """The rows of one log, by origin and number, on one connection, which holds the lock of its head row."""
 
-    def __init__(self, connection: Connection, origin: str) -> None:
+    def __init__(self, connection: Connection, origin: str, log: int) -> None:
         self._connection = connection
         self._origin = origin
+        self._log = log
 
     def place(self, batch: Sequence[bytes], size: int) -> Placement:
         """Give each entry of ``batch`` its index: the first one's for a duplicate, within the batch as well."""
-        leaves = [leaf_hash(entry) for entry in batch]
-        known = self._stored(dict(zip(leaves, batch, strict=True)))
+        leaves = leaf_hashes(batch)
+        known = self._stored(batch, leaves)
         indices: list[int] = []
         duplicates: list[bool] = []
         fresh: list[tuple[bytes, LeafHash]] = []
@@ -52,20 +49,29 @@ class LogRows:
                 index = known[leaf] = size + len(fresh)
                 fresh.append((entry, leaf))
             indices.append(index)
-        return Placement(tuple(indices), tuple(duplicates), tuple(fresh))
+        return Placement(tuple(indices), tuple(duplicates), tuple(leaves), tuple(fresh))
 
-    def _stored(self, wanted: Mapping[LeafHash, bytes]) -> dict[LeafHash, int]:
+    def _stored(self, batch: Sequence[bytes], leaves: Sequence[LeafHash]) -> dict[LeafHash, int]:
         """Indices of entries that are in the log, each read again and compared with what was handed in."""
-        found: dict[LeafHash, int] = {}
-        for leaf, index, entry in find_entries(self._connection, self._origin, list(wanted)):
-            if entry != wanted[LeafHash(leaf)]:
+        found = sorted((index, at) for at, index in find_leaves(self._connection, self._log, leaves))
+        tile, stored = -1, dict[int, bytes]()
+        for index, at in found:
+            if index // TILE_WIDTH != tile:
+                tile = index // TILE_WIDTH
+                stored = self._entries_of_tile(tile)
+            if stored.get(index) != batch[at]:
                 raise damaged(f"log_entries entry_index={index}: the stored entry is not that of its leaf hash")
-            found[LeafHash(leaf)] = index
-        return found
+        return {leaves[at]: index for index, at in found}
+
+    def _entries_of_tile(self, tile: int) -> dict[int, bytes]:
+        start = tile * TILE_WIDTH
+        segments = read_segments(self._connection, self._log, start, start + TILE_WIDTH)
+        return {at: entry for row in segments for at, entry in enumerate(row.decode(), row.start)}
 
     def insert_entries(self, start: int, fresh: Sequence[tuple[bytes, LeafHash]]) -> None:
-        """Write ``fresh`` entries from index ``start`` on."""
-        insert_entries(self._connection, self._origin, start, fresh)
+        """Write ``fresh`` entries from index ``start`` on, and where each is."""
+        insert_segments(self._connection, self._log, list(cut_segments(start, fresh)))
+        insert_leaves(self._connection, self._log, start, [leaf for _, leaf in fresh])
 
     def insert_full_tiles(
         self, old_size: int, new_size: int, leaves: Sequence[LeafHash], completed: Mapping[tuple[int, int], bytes]
@@ -73,7 +79,7 @@ class LogRows:
         """Write each tile that became full; its root must be the tree's own.
 
         ``leaves`` are those of [start of the first of these tiles, new size) as ``reread_leaves`` gave them; hashes of
-        higher levels are read from the rows below.
+        higher levels are read from the rows below. Tiles that hold new leaves only gave the tree its node themselves.
         """
         reader = LogReader(self._connection, self._origin)
         height = TILE_HEIGHT
@@ -81,12 +87,13 @@ class LogRows:
             level = height // TILE_HEIGHT - 1
             rows = []
             for index in range(first, end):
+                root = completed[height, index]
                 if level == 0:
                     at = (index - first) * TILE_WIDTH
                     hashes = b"".join(leaves[at : at + TILE_WIDTH])
                 else:
                     hashes = reader.tile(Tile(level, index)) or b""
-                if not hashes or (root := full_root(split_hashes(hashes))) != completed[height, index]:
+                if (level > 0 or index == first) and (not hashes or full_root(split_hashes(hashes)) != root):
                     raise damaged(f"log_tiles level={level} tile_index={index}: the rows below it do not give its root")
                 rows.append(
                     {"origin": self._origin, "level": level, "tile_index": index, "hashes": hashes, "root": root}
@@ -102,15 +109,11 @@ class LogRows:
         """
         start = first_reread(old_size, new_size)
         leaves: list[LeafHash] = []
-        pages = (
-            read_entries(self._connection, self._origin, low, min(low + TILE_WIDTH, new_size))
-            for low in range(start, new_size, TILE_WIDTH)
-        )
-        for index, entry, stored in chain.from_iterable(pages):
-            leaf = leaf_hash(entry)
-            if index != start + len(leaves) or leaf != stored:
-                raise damaged(f"log_entries entry_index={index}: reads back otherwise than it was written")
-            leaves.append(leaf)
+        for row in read_segments(self._connection, self._log, start, new_size):
+            found = leaf_hashes(row.decode())
+            if row.start != start + len(leaves) or b"".join(found) != row.leaf_hashes:
+                raise damaged(f"log_entries entry_index={row.start}: reads back otherwise than it was written")
+            leaves += found
         return leaves
 
 

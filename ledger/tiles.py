@@ -92,10 +92,16 @@ def split_hashes(data: bytes) -> list[bytes]:
     return [data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]
 
 
-def check_entry(entry: bytes) -> None:
-    """Raise MalformedError (``form.entry-size``) if ``entry`` is too long for a bundle."""
-    if len(entry) > ENTRY_MAX_BYTES:
-        raise MalformedError("form.entry-size", f"log entry: larger than {ENTRY_MAX_BYTES} bytes")
+def check_entry(entry: bytes, limit: int = ENTRY_MAX_BYTES) -> None:
+    """Raise MalformedError (``form.entry-size``) if ``entry`` is longer than a log allows, or any bundle can hold."""
+    if len(entry) > limit:
+        raise MalformedError("form.entry-size", f"log entry: larger than {limit} bytes")
+
+
+def check_entries(entries: Sequence[bytes], limit: int = ENTRY_MAX_BYTES) -> None:
+    """``check_entry`` for each of many."""
+    if max(map(len, entries), default=0) > limit:
+        raise MalformedError("form.entry-size", f"log entries: one is larger than {limit} bytes")
 
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:

@@ -5,20 +5,23 @@ A tree of any size is a row of full subtrees, one for each set bit of the size, 
 carried up, never doubled.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from ledger.hashing import EMPTY_ROOT, HASH_SIZE, MAX_SIZE, LeafHash, RootHash, node_hash
+from ledger.hashing import EMPTY_ROOT, HASH_SIZE, MAX_SIZE, LeafHash, RootHash, node_hash, node_hashes
 from signing import MalformedError
+
+_BLOCK: Final = 256
 
 
 def full_root(hashes: Sequence[bytes]) -> bytes:
     """Top hash over 1, 2, 4, … hashes of equal height; raises MalformedError for another count."""
     if len(hashes).bit_count() != 1:
         raise MalformedError("form.range", "a full subtree has a power of two of hashes")
-    row = list(hashes)
+    row = hashes
     while len(row) > 1:
-        row = [node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=True)]
+        row = node_hashes(row)
     return row[0]
 
 
@@ -32,7 +35,10 @@ def join_peaks(peaks: Sequence[bytes]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What adding leaves gave: the new frontier, and each inner node completed on the way, {(height, index): hash}."""
+    """What adding leaves gave: the new frontier, and inner nodes completed on the way, {(height, index): hash}.
+
+    Among them are all whose height is a multiple of 8: the hashes over full tiles.
+    """
 
     frontier: "Frontier"
     completed: dict[tuple[int, int], bytes]
@@ -60,17 +66,33 @@ class Frontier:
         """Root of the tree."""
         return RootHash(join_peaks(self.peaks)) if self.peaks else EMPTY_ROOT
 
-    def extend(self, leaves: Iterable[LeafHash]) -> Growth:
-        """Add leaves at the right; holds about one hash in memory for each leaf added."""
+    def extend(self, leaves: Sequence[LeafHash]) -> Growth:
+        """Add leaves at the right: blocks of 256 as one where they fit, since rows hash faster than single nodes."""
         size, peaks = self.size, list(self.peaks)
         completed: dict[tuple[int, int], bytes] = {}
-        for leaf in leaves:
-            node: bytes = leaf
+        at = 0
+        while at < len(leaves):
+            node: bytes = leaves[at]
             height = 0
+            if size % _BLOCK == 0 and at + _BLOCK <= len(leaves):
+                height = _BLOCK.bit_length() - 1
+                node = completed[height, size >> height] = full_root(leaves[at : at + _BLOCK])
+            added = 1 << height
             while size >> height & 1:
                 node = node_hash(peaks.pop(), node)
                 height += 1
                 completed[height, size >> height] = node
             peaks.append(node)
-            size += 1
+            size += added
+            at += added
         return Growth(Frontier(size, tuple(peaks)), completed)
+
+    def extend_by_subtree(self, height: int, root: bytes) -> "Frontier":
+        """Add a full subtree of 2^``height`` leaves at the right; the size must be a multiple of that."""
+        if self.size % (1 << height):
+            raise MalformedError("form.range", "frontier: a subtree does not fit at its end")
+        peaks, node, level = list(self.peaks), root, height
+        while self.size >> level & 1:
+            node = node_hash(peaks.pop(), node)
+            level += 1
+        return Frontier(self.size + (1 << height), (*peaks, node))

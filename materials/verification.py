@@ -55,7 +55,7 @@ from signing import (
     parse_jws,
     parse_note,
 )
-from signing.revocation import parse_crl
+from signing.revocation import RevocationList
 
 
 def open_trust(trust_file: bytes, now: int) -> VerifiedTrustList:
@@ -79,20 +79,19 @@ def verify_bundle(
     file: FileDigests | None = None,
     required: Collection[Facet] = (),
     profiles: Collection[CryptoProfile] = (),
-    crls: Sequence[bytes] = (),
+    crls: Sequence[RevocationList] = (),
 ) -> VerificationReport:
     """Judge the bundle ``data`` at time ``now`` by the trust file alone; ``file`` are the digests of a file at hand.
 
     Facets in ``required`` may not go unchecked: a relying organisation that needs proof of its grant asks for it.
-    ``profiles`` are those of which the statement must show a good signature. ``crls`` are revocation lists at hand (PEM
-    or DER) besides those in the bundle.
+    ``profiles`` are those of which the statement must show a good signature. ``crls`` are revocation lists at hand
+    besides those in the bundle.
 
-    Never raises for what is in the bundle. A trust file or a list of ``crls`` that is not one raises MalformedError or
-    VerificationError; an expired trust file makes every facet that rests on it undetermined.
+    Never raises for what is in the bundle. A trust file that is not one raises MalformedError or VerificationError; an
+    expired one makes every facet that rests on it undetermined.
     """
-    lists = [parse_crl(crl) for crl in crls]
     try:
-        trust: VerifiedTrustList | UnavailableError = open_trust(trust_file, now).with_crls(lists)
+        trust: VerifiedTrustList | UnavailableError = open_trust(trust_file, now).with_crls(crls)
     except UnavailableError as error:
         trust = error
     judge = Judge()

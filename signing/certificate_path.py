@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, Literal
 
-from signing.certificate_signature import check_signature
+from signing.certificate_signature import check_certificate
 from signing.certificate_status import CertificateStanding, check_status
 from signing.certificates import CHAIN_MAX, Certificate
 from signing.errors import MalformedError, UnavailableError, VerificationError
@@ -147,7 +147,7 @@ def _find_path(chain: Sequence[Certificate], roots: Sequence[Certificate], at: i
     for certificate, issuer in pairwise(chain):
         if not names_issuer(certificate, issuer):
             raise VerificationError("certificate.issuer", "the certificates do not follow each other, leaf first")
-        check_signature(certificate.signed, issuer.spki, what="certificate")
+        check_certificate(certificate.signed, issuer.spki)
     if any(chain[-1].der == root.der for root in roots):
         if len(chain) == 1:
             raise VerificationError("certificate.issuer", "a root does not sign in its own name")
@@ -162,9 +162,9 @@ def _find_root(last: Certificate, roots: Sequence[Certificate], at: int) -> Cert
         raise VerificationError("certificate.issuer", "the chain does not lead to a root that was given")
     for root in named[:-1]:
         with suppress(VerificationError):
-            check_signature(last.signed, root.spki, what="certificate")
+            check_certificate(last.signed, root.spki)
             return root
-    check_signature(last.signed, named[-1].spki, what="certificate")
+    check_certificate(last.signed, named[-1].spki)
     return named[-1]
 
 

@@ -53,8 +53,6 @@ def read_signed(der: bytes, *, version: int, inner: int, what: str) -> tuple[Sig
     return Signed(tbs.whole, algorithm.whole, signature.content[1:]), fields
 
 
-# A chain is verified anew for each statement that rests on it; only what holds is kept.
-@lru_cache(maxsize=64)
 def check_signature(signed: Signed, spki: bytes, *, what: str) -> None:
     """Return if ``signed`` was signed by the key ``spki`` (DER SubjectPublicKeyInfo).
 
@@ -71,6 +69,13 @@ def check_signature(signed: Signed, spki: bytes, *, what: str) -> None:
         raise VerificationError("certificate.algorithm", message) from None
     except (MalformedError, VerificationError, InvalidSignature):
         raise VerificationError("certificate.signature", f"{what}: the issuer's signature does not verify") from None
+
+
+# A chain is verified anew for each statement that rests on it. Lists are not kept here: 64 of them may be 256 MiB.
+@lru_cache(maxsize=64)
+def check_certificate(signed: Signed, spki: bytes) -> None:
+    """``check_signature`` for certificates, which remembers those that hold."""
+    check_signature(signed, spki, what="certificate")
 
 
 class _WrongKeyError(Exception):

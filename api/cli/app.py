@@ -17,6 +17,7 @@ from api.cli import (
     trust,
     usage,
     verifying,
+    witness,
     workspaces,
 )
 from api.cli.output import EXIT_UNAVAILABLE, EXIT_USAGE, console, exit_code_of, print_error
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 _GROUPS = (
     *(workspaces, trust, organisations, keys, material, verifying),
-    *(grants, usage, timestamps, logs, checks, serving),
+    *(grants, usage, timestamps, logs, witness, checks, serving),
 )
 for group in _GROUPS:
     group.add_to(app)

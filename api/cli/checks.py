@@ -1,12 +1,17 @@
 """``fsck``: the archivist's check."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 from rich.text import Text
 
 from api import clock
 from api.checking import Finding, fsck
+from api.cli.auditing import progress_bar
 from api.cli.options import JsonOption, WorkspaceOption, open_workspace
 from api.cli.output import EXIT_DONE, EXIT_INVALID, EXIT_UNDETERMINED, console, print_json
+from api.scanning import cores, course_of, scanning
 from api.wording import chinese
 from signing import JsonValue
 
@@ -18,6 +23,7 @@ _STEPS = {
     "status lists": "状态列表",
     "time stamps": "时间戳",
     "anchor proofs": "上链证明",
+    "witnesses": "见证",
     "chain": "区块链",
 }
 
@@ -27,7 +33,16 @@ def add_to(app: typer.Typer) -> None:
     app.command("fsck")(check)
 
 
-def check(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+def check(
+    workspace: WorkspaceOption = None,
+    state: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="状态文件，中断后可续查日志 · to go on with the log if cut off")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, max=256, help="进程数（默认：每核一个） · processes (default: one a core)")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """从存储的字节重新推算一切，并与链比对；指出第一处错误。 · Re-derive everything and compare it with the chain."""
     out = console()
 
@@ -35,8 +50,13 @@ def check(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> Non
         if not as_json:
             out.print(f"检查 checking   {_STEPS.get(step, step)} {step}")
 
-    with open_workspace(workspace) as opened:
-        findings = list(fsck(opened, clock.now(), begin=begin))
+    with (
+        scanning(processes or cores()) as scan_at,
+        open_workspace(workspace) as opened,
+        progress_bar("条目 entries") as progress,
+        course_of(opened.log_key, scan_at(opened.database.engine.url), state, progress) as course,
+    ):
+        findings = list(fsck(opened, clock.now(), begin=begin, course=course))
     if as_json:
         print_json({"clean": not findings, "findings": [_to_json(finding) for finding in findings]})
     else:

@@ -32,10 +32,17 @@ _MARKS: Final = {
 }
 
 
+class _Console(Console):
+    """Leaves a reader that is gone to ``main``: rich would exit with 1, which says "invalid"."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console(*, to_stderr: bool = False) -> Console:
     """A console on the terminal; wide and without markup codes when piped."""
     stream = sys.stderr if to_stderr else sys.stdout
-    return Console(stderr=to_stderr, width=None if stream.isatty() else _PIPED_WIDTH, highlight=False)
+    return _Console(stderr=to_stderr, width=None if stream.isatty() else _PIPED_WIDTH, highlight=False)
 
 
 def print_json(value: Mapping[str, JsonValue] | JsonValue) -> None:

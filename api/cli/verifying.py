@@ -14,7 +14,7 @@ from materials.report import Facet
 from materials.trust.lists import MAX_TRUST_FILE_BYTES
 from materials.verification import verify_bundle
 from signing import CryptoProfile, digest_stream
-from signing.revocation import CRL_MAX_BYTES
+from signing.revocation import CRL_MAX_BYTES, parse_crl
 
 
 def add_to(app: typer.Typer) -> None:
@@ -59,7 +59,7 @@ def verify(
         file=digests,
         required=require or (),
         profiles=profile or (),
-        crls=[read_at_most(path, CRL_MAX_BYTES) for path in crl or ()],
+        crls=[parse_crl(read_at_most(path, CRL_MAX_BYTES)) for path in crl or ()],
     )
     if as_json:
         print_json(report.to_json())

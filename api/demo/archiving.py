@@ -41,7 +41,7 @@ def find_flipped_bit(workspace: Workspace, narrator: Narrator) -> None:
 def _flip(path: Path) -> None:
     connection = sqlite3.connect(path)
     with connection:
-        ((entry,),) = connection.execute("SELECT entry FROM log_entries WHERE entry_index = 1").fetchall()
-        changed = entry[:-1] + bytes([entry[-1] ^ 1])
-        connection.execute("UPDATE log_entries SET entry = ? WHERE entry_index = 1", (changed,))
+        ((entries,),) = connection.execute("SELECT entries FROM log_entries WHERE entry_index = 1").fetchall()
+        changed = entries[:-1] + bytes([entries[-1] ^ 1])
+        connection.execute("UPDATE log_entries SET entries = ? WHERE entry_index = 1", (changed,))
     connection.close()

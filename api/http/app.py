@@ -21,10 +21,12 @@ from api.http import (
     routes_pages,
     routes_public,
     routes_verify,
+    routes_witness,
 )
 from api.http.background import Anchoring
 from api.http.guesses import GuessLimit
 from api.http.stamping import Stamping
+from api.http.witnessing import Witnesses
 from api.workspace import Workspace
 from signing import MalformedError, UnavailableError
 
@@ -39,15 +41,17 @@ _DESCRIPTION: Final = (
 
 def create_app(workspace: Workspace) -> FastAPI:
     """The service over ``workspace``, which the caller opens before and closes after it."""
-    anchoring, stamping = Anchoring(workspace), Stamping(workspace)
+    anchoring, stamping, witnesses = Anchoring(workspace), Stamping(workspace), Witnesses(workspace)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anchoring.start()
         stamping.start()
+        witnesses.start()
         try:
             yield
         finally:
+            await run_in_threadpool(witnesses.stop)
             await run_in_threadpool(stamping.stop)
             await run_in_threadpool(anchoring.stop)
 
@@ -61,9 +65,11 @@ def create_app(workspace: Workspace) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.workspace, app.state.anchoring, app.state.guesses = workspace, anchoring, GuessLimit()
+    app.state.witnesses = witnesses
     for routes in (routes_materials, routes_grants, routes_verify, routes_public, routes_log):
         app.include_router(routes.router)
     app.include_router(routes_pages.make_router())
+    routes_witness.add_to(app, workspace)
     app.add_middleware(NoSniff)
     problems.install(app)
     return app

@@ -15,6 +15,7 @@ from api.http.background import Anchoring
 from api.http.bodies import read_body, receive, receive_head
 from api.http.guesses import GuessLimit
 from api.http.signatures import ReceivedRequest
+from api.http.witnessing import Witnesses
 from api.workspace import Workspace
 
 
@@ -28,6 +29,11 @@ def _anchoring(request: Request) -> Anchoring:
     return anchoring
 
 
+def _witnesses(request: Request) -> Witnesses:
+    witnesses: Witnesses = request.app.state.witnesses
+    return witnesses
+
+
 def _guesses(request: Request) -> GuessLimit:
     guesses: GuessLimit = request.app.state.guesses
     return guesses
@@ -35,6 +41,7 @@ def _guesses(request: Request) -> GuessLimit:
 
 Home = Annotated[Workspace, Depends(_workspace)]
 AnchoringState = Annotated[Anchoring, Depends(_anchoring)]
+WitnessesState = Annotated[Witnesses, Depends(_witnesses)]
 Guesses = Annotated[GuessLimit, Depends(_guesses)]
 Received = Annotated[ReceivedRequest, Depends(receive)]
 ReceivedHead = Annotated[ReceivedRequest, Depends(receive_head)]

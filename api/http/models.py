@@ -193,6 +193,7 @@ class Readiness(Strict):
     chain: str = Field(examples=["reachable"], description="starting, reachable, away or stopped")
     chain_code: str | None
     anchored_size: int | None = Field(examples=[42])
+    witness_code: str | None = Field(examples=["ok"], description="of the last round of witnesses; null without any")
 
 
 class Problem(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Response
 
 from api import clock, names
-from api.http.deps import AnchoringState, Home
+from api.http.deps import AnchoringState, Home, WitnessesState
 from api.http.models import Readiness
 from api.http.openapi import ERRORS
 from api.reading import status_list
@@ -51,7 +51,7 @@ def health() -> dict[str, str]:
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
-def ready(workspace: Home, anchoring: AnchoringState, response: Response) -> Readiness:
+def ready(workspace: Home, anchoring: AnchoringState, witnesses: WitnessesState, response: Response) -> Readiness:
     """就绪 · Whether requests can be served, and how anchoring stands; a chain that is away is no reason to stop."""
     report = anchoring.report
     try:
@@ -67,4 +67,5 @@ def ready(workspace: Home, anchoring: AnchoringState, response: Response) -> Rea
         chain=str(report.state),
         chain_code=report.code,
         anchored_size=report.anchored_size,
+        witness_code=witnesses.code,
     )

@@ -25,6 +25,7 @@ from materials.ids import check_material_id
 from materials.report import Facet
 from materials.verification import verify_bundle
 from signing import CryptoProfile, FileDigests, MalformedError, b64_decode, parse_json
+from signing.revocation import RevocationList, parse_crl
 
 MAX_WRAPPED_BYTES: Final = MAX_BUNDLE_BYTES * 3 // 2
 """A bundle inside a JSON string is longer by its escapes."""
@@ -91,13 +92,13 @@ def _judge(
         file=None if wrapped is None or wrapped.file is None else _digests(wrapped.file),
         required=demands.facets,
         profiles=demands.profiles,
-        crls=(*([] if wrapped is None else _crls(wrapped)), *(crl.der for crl in workspace.crls.newest())),
+        crls=(*([] if wrapped is None else _crls(wrapped)), *workspace.crls.newest()),
     )
     return models.Report.model_validate(report.to_json())
 
 
-def _crls(wrapped: models.VerifyBundle) -> list[bytes]:
-    return [b64_decode(text, what=f"crls[{number}]") for number, text in enumerate(wrapped.crls)]
+def _crls(wrapped: models.VerifyBundle) -> list[RevocationList]:
+    return [parse_crl(b64_decode(text, what=f"crls[{number}]")) for number, text in enumerate(wrapped.crls)]
 
 
 def _match(workspace: Workspace, guesses: GuessLimit, body: models.VerifyFile) -> models.FileMatch:

@@ -17,7 +17,7 @@ from materials.evidence.signatures import (
 from materials.report import Facet
 from materials.statement import Statement, UnverifiedStatement
 from materials.trust.key_check import KeyStanding
-from signing import CryptoProfile, PublicKey, UnavailableError
+from signing import CryptoProfile, MalformedError, PublicKey, UnavailableError
 from signing.revocation import RevocationList, parse_crl
 
 _ENDED: Final = "the key has ended since, but it counts for this signature"
@@ -37,6 +37,8 @@ def take_crls(case: Case) -> None:
 
 def _take_crl(case: Case, der: bytes) -> RevocationList | None:
     crl = parse_crl(der)
+    if crl.der != der:
+        raise MalformedError("form.canonical", "a revocation list in a bundle is DER, without armour or text around it")
     try:
         check_crl(crl, known_authorities(case.trust.list, case.bundle.timestamps))
     except UnavailableError as gap:

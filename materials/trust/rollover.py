@@ -84,7 +84,7 @@ def _signing_key(held: HeldList, key_id: KeyId, iat: int, now: int) -> PublicKey
                 return key.public_key
     if key_id == held.key.key_id:
         return held.key
-    raise VerificationError("trust.list-key", "trust list: the list held does not announce the key that signed this one")
+    raise VerificationError("trust.list-key", "trust list: signed with a key that the list held does not announce")
 
 
 def _issuers(trust_list: TrustList) -> list[Entity]:

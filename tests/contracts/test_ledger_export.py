@@ -2,13 +2,14 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from ledger import (
     Checkpoint,
@@ -31,9 +32,19 @@ from ledger.export import Exported, export_log
 from ledger.files import write_file
 from ledger.reading import LogReader
 from ledger.store import SqlLog
-from ledger.tables import entries, tiles
-from signing import LedgerError, MalformedError, UnavailableError, VerificationError
-from tests.support.ledger_logs import KEY, ORIGIN, POLICY, SIGNER, append, grow_to, new_log, numbered
+from ledger.tables import checkpoints, entries, tiles
+from signing import LedgerError, MalformedError, UnavailableError, VerificationError, sign_line
+from tests.support.ledger_logs import (
+    KEY,
+    ORIGIN,
+    POLICY,
+    SIGNER,
+    append,
+    grow_to,
+    new_log,
+    numbered,
+    replace_entry,
+)
 from tests.support.ledger_reference import mth
 
 
@@ -82,7 +93,7 @@ def test_export_of_70_files_and_again(engine: Engine, tmp_path: Path) -> None:
         assert export(engine, directory).files_written == 0
         assert {path: os.stat(directory / path).st_mtime_ns for path in files(directory)} == before
     for path in files(directory):
-        assert path == "checkpoint" or tile_path(parse_tile_path(path)) == path
+        assert path.startswith("checkpoint") or tile_path(parse_tile_path(path)) == path
     assert not list(directory.rglob("*.tmp"))
 
 
@@ -132,6 +143,7 @@ def test_cut_off_after_each_file(engine: Engine, tmp_path: Path, monkeypatch: py
     old = read_log(tmp_path)
     append(engine, numbered(200, 600))
     after, finished = 0, False
+    order: list[Path] = []
     while not finished:
         with failing_writes(monkeypatch, after) as written:
             try:
@@ -139,12 +151,66 @@ def test_cut_off_after_each_file(engine: Engine, tmp_path: Path, monkeypatch: py
                 finished = True
             except OSError:
                 assert read_log(tmp_path) == old
+        order += [path.relative_to(tmp_path) for path in written]
         after = 1
-    assert written[-1] == tmp_path / "checkpoint"
-    assert [path.parts[len(tmp_path.parts) + 1] for path in written[:-1]] == sorted(
-        (path.parts[len(tmp_path.parts) + 1] for path in written[:-1]), key=lambda level: (level != "entries", level)
-    )
+    assert order[-2:] == [Path("checkpoints/600"), Path("checkpoint")]
+    levels = [path.parts[1] for path in order[:-2]]
+    assert levels == sorted(levels, key=lambda level: (level != "entries", level))
+    assert len(levels) > 5
     assert read_log(tmp_path) == [POLICY, *numbered(1, 600)]
+
+
+def test_every_checkpoint_that_was_signed_is_there(engine: Engine, tmp_path: Path) -> None:
+    new_log(engine)
+    for start in (1, 3, 260):
+        append(engine, numbered(start, {1: 3, 3: 260, 260: 261}[start]))
+    export(engine, tmp_path)
+    append(engine, numbered(261, 700))
+    export(engine, tmp_path)
+    history = {path: data for path, data in files(tmp_path).items() if path.startswith("checkpoints/")}
+    with reading(engine).connect() as connection:
+        log = LogReader(connection, ORIGIN)
+        assert history == {f"checkpoints/{size}": log.checkpoint_at(size) for size in (1, 3, 260, 261, 700)}
+    for path, note in history.items():
+        assert f"checkpoints/{open_checkpoint(note, KEY).size}" == path
+
+
+def test_the_history_of_an_older_export_is_filled_in(engine: Engine, tmp_path: Path) -> None:
+    new_log(engine)
+    append(engine, numbered(1, 3))
+    export(engine, tmp_path)
+    whole = files(tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints")
+    assert export(engine, tmp_path).files_written == 2
+    assert files(tmp_path) == whole
+
+
+def test_a_checkpoint_that_got_another_signature_is_written_again(engine: Engine, tmp_path: Path) -> None:
+    new_log(engine)
+    export(engine, tmp_path)
+    line = sign_line(b"other\n", name="example.gov/witness", signer=SIGNER)
+    with engine.begin() as connection:
+        note = connection.scalar(select(checkpoints.c.note))
+        connection.execute(update(checkpoints).values(note=note + line))
+    assert export(engine, tmp_path).files_written == 2
+    assert files(tmp_path)["checkpoint"] == files(tmp_path)["checkpoints/1"] == note + line
+
+
+@pytest.mark.parametrize("damaged", [b"rubbish", b"other tree", b"other size"])
+def test_a_damaged_old_checkpoint_is_not_published(engine: Engine, tmp_path: Path, damaged: bytes) -> None:
+    new_log(engine)
+    append(engine, numbered(1, 3))
+    notes = {
+        b"other tree": sign_checkpoint(Checkpoint(ORIGIN, 1, RootHash(b"o" * 32)), SIGNER),
+        b"other size": sign_checkpoint(Checkpoint(ORIGIN, 2, RootHash(b"o" * 32)), SIGNER),
+    }
+    with engine.begin() as connection:
+        changed = update(checkpoints).where(checkpoints.c.size == 1)
+        connection.execute(changed.values(note=notes.get(damaged, damaged)))
+    with pytest.raises(VerificationError) as caught:
+        export(engine, tmp_path)
+    assert caught.value.code == "log.damaged"
+    assert not (tmp_path / "checkpoint").exists()
 
 
 def refused(engine: Engine, directory: Path, code: str, origin: str = ORIGIN) -> None:
@@ -182,22 +248,27 @@ def test_a_tile_with_other_content_is_left_alone(engine: Engine, tmp_path: Path)
     assert not (tmp_path / "checkpoint").exists()
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        update(entries).values(entry=b"damaged").where(entries.c.entry_index == 7),
-        update(entries).values(entry=b"damaged").where(entries.c.entry_index == 270),
-        update(entries).values(leaf_hash=b"d" * 32).where(entries.c.entry_index == 270),
-        update(tiles).values(hashes=b"d" * 8192),
-        update(tiles).values(root=b"d" * 32),
-    ],
-    ids=str,
-)
-def test_damage_is_not_published(engine: Engine, tmp_path: Path, statement: Any) -> None:
-    new_log(engine)
-    grow_to(engine, 300)
+def run(engine: Engine, statement: Any) -> None:
+    """One statement, committed."""
     with engine.begin() as connection:
         connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda engine: replace_entry(engine, 7, b"damaged"),
+        lambda engine: replace_entry(engine, 270, b"damaged"),
+        lambda engine: replace_entry(engine, 270, b"entry 270", b"d" * 32),
+        lambda engine: run(engine, update(entries).values(entries=b"damaged")),
+        lambda engine: run(engine, update(tiles).values(hashes=b"d" * 8192)),
+        lambda engine: run(engine, update(tiles).values(root=b"d" * 32)),
+    ],
+)
+def test_damage_is_not_published(engine: Engine, tmp_path: Path, damage: Callable[[Engine], None]) -> None:
+    new_log(engine)
+    grow_to(engine, 300)
+    damage(engine)
     with pytest.raises(VerificationError) as caught:
         export(engine, tmp_path)
     assert caught.value.code == "log.damaged"

@@ -26,6 +26,7 @@ from tests.support.ledger_logs import (
     make_tables,
     new_log,
     numbered,
+    replace_entry,
 )
 from tests.support.ledger_reference import mth
 
@@ -82,7 +83,7 @@ def test_another_key_can_not_go_on_with_the_log(engine: Engine) -> None:
     new_log(engine)
     with engine.begin() as connection, pytest.raises(VerificationError) as caught:
         SqlLog(connection, ORIGIN).append([b"a"], signer=Ed25519Signer(b"x" * 32), known_head=None)
-    assert caught.value.code == "note.unknown-key"
+    assert caught.value.code == "log.key"
     with engine.begin() as connection, pytest.raises(MalformedError):
         SqlLog(connection, ORIGIN).append([b"a"], signer=Es256Signer(b"\x01" * 32), known_head=None)
     assert check_log(engine) == [POLICY]
@@ -103,8 +104,10 @@ def damage(engine: Engine, statement: Any) -> None:
         update(heads).values(size=-1),
         delete(checkpoints).where(checkpoints.c.size == 258),
         update(checkpoints).values(note=b"note").where(checkpoints.c.size == 258),
-        update(entries).values(leaf_hash=b"l" * 32).where(entries.c.entry_index == 257),
-        update(entries).values(leaf_hash=b"short").where(entries.c.entry_index == 257),
+        update(heads).values(entry_limit=9),
+        update(heads).values(vkey=None),
+        update(entries).values(leaf_hashes=b"l" * 32).where(entries.c.entry_index == 256),
+        update(entries).values(leaf_hashes=b"short").where(entries.c.entry_index == 256),
         update(tiles).values(root=b"r" * 32),
         delete(tiles),
     ],
@@ -125,7 +128,7 @@ def test_nothing_is_signed_on_top_of_damage(engine: Engine, statement: Any) -> N
 def test_a_duplicate_of_a_damaged_entry_is_not_answered(engine: Engine) -> None:
     new_log(engine)
     append(engine, [b"a"])
-    damage(engine, update(entries).values(entry=b"A").where(entries.c.entry_index == 1))
+    replace_entry(engine, 1, b"A")
     with engine.begin() as connection, pytest.raises(VerificationError) as caught:
         SqlLog(connection, ORIGIN).append([b"a"], signer=SIGNER, known_head=None)
     assert caught.value.code == "log.damaged"
@@ -134,17 +137,41 @@ def test_a_duplicate_of_a_damaged_entry_is_not_answered(engine: Engine) -> None:
 def test_a_damaged_entry_is_found_when_its_tile_would_freeze_it(engine: Engine) -> None:
     new_log(engine)
     grow_to(engine, 200)
-    damage(engine, update(entries).values(entry=b"A").where(entries.c.entry_index == 7))
+    replace_entry(engine, 7, b"A")
     append(engine, [b"still within the tile"])
     with engine.begin() as connection, pytest.raises(VerificationError) as caught:
         SqlLog(connection, ORIGIN).append(numbered(1000, 1100), signer=SIGNER, known_head=None)
     assert caught.value.code == "log.damaged"
 
 
+STORES_B = {
+    "sqlite": [
+        "CREATE TRIGGER stores_b AFTER INSERT ON log_entries"
+        " BEGIN UPDATE log_entries SET entries = x'000162' WHERE entry_index = NEW.entry_index; END"
+    ],
+    "postgresql": [
+        "CREATE FUNCTION stores_b() RETURNS trigger LANGUAGE plpgsql"
+        r" AS $$ BEGIN NEW.entries := '\x000162'::bytea; RETURN NEW; END $$",
+        "CREATE TRIGGER stores_b BEFORE INSERT ON log_entries FOR EACH ROW EXECUTE FUNCTION stores_b()",
+    ],
+}
+
+
+def test_an_entry_that_is_stored_otherwise_than_it_was_written_is_not_signed(engine: Engine) -> None:
+    new_log(engine)
+    with engine.begin() as connection:
+        for statement in STORES_B[engine.dialect.name]:
+            connection.exec_driver_sql(statement)
+    with engine.begin() as connection, pytest.raises(VerificationError) as caught:
+        SqlLog(connection, ORIGIN).append([b"a"], signer=SIGNER, known_head=None)
+    assert caught.value.code == "log.damaged"
+    assert check_log(engine) == [POLICY]
+
+
 def test_a_receipt_of_a_damaged_entry_is_not_handed_out(engine: Engine) -> None:
     new_log(engine)
     append(engine, [b"a", b"b"])
-    damage(engine, update(entries).values(entry=b"A").where(entries.c.entry_index == 1))
+    replace_entry(engine, 1, b"A")
     with engine.connect() as connection:
         log = LogReader(connection, ORIGIN)
         with pytest.raises(LedgerError):

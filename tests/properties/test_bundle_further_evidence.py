@@ -12,6 +12,7 @@ from materials.bundle import Bundle, BundledTimestamp, format_bundle, parse_bund
 from materials.report import Facet, Verdict, VerificationReport
 from materials.verification import verify_bundle
 from signing import CryptoProfile, JsonValue, MalformedError, dump_json
+from signing.revocation import parse_crl
 from tests.support.bundle_map import owners, value_spans
 from tests.support.evidence_world import hide_gm
 from tests.support.evidenced_story import Evidenced
@@ -75,7 +76,7 @@ def test_each_revocation_list_is_needed(evidenced: Evidenced) -> None:
     for number, crl in enumerate(crls):
         fewer = replace(evidenced.bundle, crls=crls[:number] + crls[number + 1 :])
         assert judge(evidenced, fewer, profiles=BOTH).verdict is Verdict.UNDETERMINED
-        assert judge(evidenced, fewer, profiles=BOTH, crls=[crl]).verdict is Verdict.VALID
+        assert judge(evidenced, fewer, profiles=BOTH, crls=[parse_crl(crl)]).verdict is Verdict.VALID
 
 
 def test_what_old_readers_see_does_not_change(evidenced: Evidenced) -> None:

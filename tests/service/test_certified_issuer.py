@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from cryptography.x509 import DeltaCRLIndicator
 
 from api import clock
 from api.anchoring import anchor
@@ -104,7 +105,7 @@ class Desk:
             export_trust(self.workspace, now),
             now=now,
             catalogue=self.workspace.catalogue,
-            crls=[crl.der for crl in crls],
+            crls=crls,
             required=required,
         )
 
@@ -221,6 +222,12 @@ def test_a_list_of_a_stranger_or_with_a_changed_byte_is_not_kept(desk: Desk) -> 
     changed = desk.file("changed.crl", root[:-1] + bytes([root[-1] ^ 1]))
     assert desk.run("trust", "add-crl", changed).error_code == "certificate.signature"
     assert desk.run("trust", "add-crl", desk.file("none.crl", b"no list")).error_code == "form.der"
+    middle = desk.organisation.middle
+    assert middle is not None
+    delta = middle.crl(extensions=[(DeltaCRLIndicator(1), True)])
+    future = middle.crl(this_update=clock.now() + DAY)
+    for crl, code in ((delta, "certificate.crl"), (future, "time.not-yet")):
+        assert desk.run("trust", "add-crl", desk.crl(crl)).error_code == code
     assert desk.workspace.crls.newest() == ()
 
 

@@ -34,6 +34,7 @@ PUBLIC = {
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/log/checkpoint"),
+    ("GET", "/log/checkpoints/{size}"),
     ("GET", "/log/tile/{path:path}"),
     ("GET", "/"),
     ("GET", "/verify"),

@@ -1,6 +1,7 @@
 """The log's read path over HTTP: one spelling for each resource, and tiles that an independent client can verify."""
 
 import base64
+import gzip
 import hashlib
 import socket
 
@@ -12,10 +13,13 @@ from tests.support.http_world import World, register
 WIDTH = 256
 
 
-def raw_get(world: World, target: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+def raw_get(
+    world: World, target: str, method: str = "GET", fields: tuple[str, ...] = ()
+) -> tuple[int, dict[str, str], bytes]:
     """One request written by hand: nothing normalises the target on the way."""
+    head = "\r\n".join([f"{method} {target} HTTP/1.1", "Host: x", "Connection: close", *fields, "", ""])
     with socket.create_connection(world.host, timeout=30) as connection:
-        connection.sendall(f"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode("latin-1"))
+        connection.sendall(head.encode("latin-1"))
         answer = b""
         while piece := connection.recv(1 << 16):
             answer += piece
@@ -125,6 +129,79 @@ def test_types_and_caching_are_those_of_the_specification(grown: World) -> None:
         assert fields["cache-control"] == "public, max-age=31536000, immutable"
     status, fields, body = raw_get(grown, "/log/tile/0/000", "HEAD")
     assert (status, fields["content-length"], body) == (200, "8192", b"")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "zipped"),
+    [
+        (["Accept-Encoding: gzip, deflate, br"], True),
+        (["Accept-Encoding: br", "Accept-Encoding: GZIP;q=0.001"], True),
+        (["Accept-Encoding: *"], True),
+        (["Accept-Encoding: *;q=1, gzip;q=0"], False),
+        (["Accept-Encoding: gzip;q=0.000"], False),
+        (["Accept-Encoding: gzip ; q=0."], False),
+        (["Accept-Encoding: identity"], False),
+        (["Accept-Encoding: br, xgzip"], False),
+        (["Accept-Encoding: "], False),
+        ([], False),
+    ],
+)
+def test_bundles_are_zipped_for_those_who_accept_it(grown: World, accepted: list[str], zipped: bool) -> None:
+    target = "/log/tile/entries/000"
+    _, plain, content = raw_get(grown, target)
+    status, fields, body = raw_get(grown, target, fields=tuple(accepted))
+    assert (status, fields["vary"], fields["content-length"]) == (200, "accept-encoding", str(len(body)))
+    assert (fields.get("content-encoding") == "gzip") is zipped
+    assert (gzip.decompress(body) if zipped else body) == content
+    assert (fields["etag"] != plain["etag"]) is zipped
+    again, seen, empty = raw_get(grown, target, fields=(*accepted, f"If-None-Match: {fields['etag']}"))
+    assert (again, empty, seen["etag"], seen["vary"]) == (304, b"", fields["etag"], "accept-encoding")
+    head = raw_get(grown, target, "HEAD", tuple(accepted))
+    assert head[0] == 200
+    assert {name: head[1][name] for name in ("content-length", "etag")} == {
+        name: fields[name] for name in ("content-length", "etag")
+    }
+    assert head[2] == b""
+
+
+def test_hash_tiles_and_checkpoints_are_never_zipped(grown: World) -> None:
+    for target in ("/log/tile/0/000", "/log/tile/1/000.p/1", "/log/checkpoint"):
+        _, fields, _ = raw_get(grown, target, fields=("Accept-Encoding: gzip",))
+        assert "content-encoding" not in fields
+        assert "vary" not in fields
+
+
+@pytest.mark.parametrize("target", ["/log/checkpoint", "/log/checkpoints/1", "/log/tile/0/000"])
+def test_who_has_it_already_is_not_sent_it_again(grown: World, target: str) -> None:
+    _, fields, body = raw_get(grown, target)
+    for known in (fields["etag"], f'"x", W/{fields["etag"]}', "*"):
+        status, seen, empty = raw_get(grown, target, fields=(f"If-None-Match: {known}",))
+        assert (status, empty) == (304, b"")
+        assert {name: seen[name] for name in ("etag", "cache-control")} == {
+            name: fields[name] for name in ("etag", "cache-control")
+        }
+    for other in ('"x"', "x", fields["etag"].strip('"')):
+        assert raw_get(grown, target, fields=(f"If-None-Match: {other}",))[2] == body
+
+
+def test_a_new_checkpoint_has_a_new_tag(grown: World) -> None:
+    tags = {raw_get(grown, f"/log/checkpoints/{size}")[1]["etag"] for size in (1, MiniClient(grown).size)}
+    assert len(tags) == 2
+
+
+def test_every_checkpoint_that_was_signed_is_there(grown: World) -> None:
+    with grown.workspace.database.read() as connection:
+        log = grown.workspace.log(connection)
+        sizes = list(log.published_sizes(0, log.size()))
+        notes = {size: log.checkpoint_at(size) for size in sizes}
+    assert len(sizes) > 2
+    for size, note in notes.items():
+        status, fields, body = raw_get(grown, f"/log/checkpoints/{size}")
+        assert (status, body, fields["cache-control"]) == (200, note, "no-cache")
+        assert fields["content-type"] == "text/plain; charset=utf-8"
+    assert 200 not in sizes
+    for wrong in ("200", "0", "01", "+1", "1/", "x", "", "9" * 30, "%31", "-1"):
+        assert raw_get(grown, f"/log/checkpoints/{wrong}")[0] == 404
 
 
 @pytest.mark.parametrize(

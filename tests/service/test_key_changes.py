@@ -139,6 +139,16 @@ def test_a_revocation_is_repeatable_and_only_gets_stronger(workspace: Workspace)
     assert earlier.at == now - 200
 
 
+def test_a_rotation_whose_clock_is_behind_takes_no_revocation_back(workspace: Workspace) -> None:
+    """It may have waited for the run that revoked the key, and still have its own time from before."""
+    now, name = clock.now(), line(workspace, "issue")
+    revoked = revoke_key(workspace, name, "compromised", at=None, now=now + 2).key
+    rotate_key(workspace, name, SAME, at=now, now=now)
+    entity = find_organisation(workspace, workspace.operator, now)
+    assert entity is not None
+    assert revoked in entity.keys
+
+
 def test_a_rotation_for_later(workspace: Workspace) -> None:
     now, name = clock.now(), line(workspace, "issue")
     old = workspace.keyring.public_key(name).key_id

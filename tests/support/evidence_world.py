@@ -32,7 +32,7 @@ from materials.trust.lists import TrustFile, format_trust_file, issue_trust_list
 from materials.trust.model import Entity, TrustedAuthority, TrustKey
 from materials.verification import verify_bundle
 from signing import Es384Signer, MemorySigner, Signer, Sm2Signer, parse_note
-from signing.certificate_signature import check_signature
+from signing.certificate_signature import check_certificate
 from signing.certificates import parse_certificate
 from tests.support.materials_world import (
     CATALOGUE,
@@ -83,7 +83,7 @@ def stamp(message: bytes, at: int = NOW + 60, signer: Holder | None = None, **ma
 def hide_gm(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if gmssl-pyx were not installed, and nothing had been verified with it before."""
     monkeypatch.setitem(sys.modules, "gmssl_pyx", None)
-    check_signature.cache_clear()
+    check_certificate.cache_clear()
 
 
 def time_authority(revocation: Any = "none") -> TrustedAuthority:

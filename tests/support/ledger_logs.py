@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select, update
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.database import open_engine, reading
@@ -10,8 +10,8 @@ from ledger.fsck import fsck
 from ledger.fsck_rows import Finding
 from ledger.reading import LogReader
 from ledger.store import Appended, SqlLog
-from ledger.tables import metadata
-from ledger.tiles import Tile, TileNodes, decode_bundle, tile_width
+from ledger.tables import entries, metadata
+from ledger.tiles import Tile, TileNodes, decode_bundle, encode_bundle, tile_width
 from signing import Ed25519Signer, NoteKey
 from tests.support.ledger_reference import mth
 
@@ -50,6 +50,20 @@ def grow_to(engine: Engine, size: int) -> None:
     append(engine, numbered(1, size))
 
 
+def replace_entry(engine: Engine, index: int, entry: bytes, leaf: bytes | None = None) -> None:
+    """What nobody should: put other bytes, and another leaf hash, in the place of an entry."""
+    with engine.begin() as connection:
+        row = connection.execute(select(entries).where(entries.c.entry_index <= index)).all()[-1]
+        found = decode_bundle(row.entries, width=len(row.leaf_hashes) // 32)
+        at = index - row.entry_index
+        found[at] = entry
+        hashes = row.leaf_hashes
+        if leaf is not None:
+            hashes = hashes[: at * 32] + leaf + hashes[(at + 1) * 32 :]
+        changed = {"entries": encode_bundle(found), "leaf_hashes": hashes}
+        connection.execute(update(entries).where(entries.c.entry_index == row.entry_index).values(changed))
+
+
 def findings(engine: Engine) -> list[Finding]:
     """What fsck finds."""
     with reading(engine).connect() as connection:
@@ -62,19 +76,19 @@ def check_log(engine: Engine) -> list[bytes]:
     with reading(engine).connect() as connection:
         log = LogReader(connection, ORIGIN)
         head = open_checkpoint(log.checkpoint(), KEY)
-        entries: list[bytes] = []
+        found: list[bytes] = []
         for index in range(-(-head.size // 256)):
             width = tile_width(0, index, head.size)
-            entries += decode_bundle(log.tile(Tile("entries", index, width)) or b"", width=width)
-        assert len(set(entries)) == len(entries) == head.size == log.size()
-        assert mth(entries) == head.root
+            found += decode_bundle(log.tile(Tile("entries", index, width)) or b"", width=width)
+        assert len(set(found)) == len(found) == head.size == log.size()
+        assert mth(found) == head.root
         nodes = TileNodes(head.size, log.tile)
         for size in [*log.published_sizes(0, head.size)][-20:]:
             note = log.checkpoint_at(size)
             assert note is not None
-            assert open_checkpoint(note, KEY).root == mth(entries[:size])
-        assert nodes.node(0, 0) == mth(entries[:1])
-    return entries
+            assert open_checkpoint(note, KEY).root == mth(found[:size])
+        assert nodes.node(0, 0) == mth(found[:1])
+    return found
 
 
 def append_in_process(url: str, batches: Sequence[Sequence[bytes]]) -> list[Appended]:

@@ -8,9 +8,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 
-from ledger.tables import entries
+from ledger.store import SqlLog
 from materials.claims import StatusRef
 from materials.grants.home import GrantHome, GrantPorts
 from materials.grants.issue import delegate_grant, issue_root, new_grant_id
@@ -26,7 +26,7 @@ from materials.store.usage import SqlAnswerStore, SqlUsageStore
 from materials.trust.model import Entity
 from signing import Signer
 from tests.support import grants_world as w
-from tests.support.materials_home import ISSUER, HomeKit, submission
+from tests.support.materials_home import ISSUER, ORIGIN, HomeKit, submission
 
 _keys = count()
 
@@ -155,7 +155,8 @@ class Desk:
     def logged(self) -> tuple[bytes, ...]:
         """All entries of the log."""
         with self.engine.begin() as conn:
-            return tuple(conn.execute(select(entries.c.entry).order_by(entries.c.entry_index)).scalars())
+            log = SqlLog(conn, ORIGIN)
+            return tuple(log.entry(index) or b"" for index in range(log.size()))
 
     def _verified(self, text: str) -> VerifiedUsage:
         return verify_usage(parse_usage(text), w.HOME_GRANT.public_key)

@@ -15,7 +15,7 @@ _CODE = re.compile(r"([a-z]+(?:-[a-z]+)*)(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)+")
 _ROW = re.compile(r"^\| `([^`]+)` \| [MVRUFPSW ]+ \| [^|]+ \| [^|]+ \|$", re.MULTILINE)
 _FAMILIES = re.findall(r"^## (.+)$", _PAGE, re.MULTILINE)
 
-_NO_CODES = {"anchor.meta", "http.response.start"}  # a label in anchor proofs, an ASGI message
+_NO_CODES = {"anchor.meta", "http.response.start", "witness.policy"}  # a label in proofs, an ASGI message, a file
 _FILE = re.compile(r"(?!form\.).*\.(?:css|db|html|js|json|toml)")
 _RAISING = ("MalformedError", "VerificationError", "RefusedError", "UnavailableError", "NotAuthenticatedError")
 _FINDING = ("Finding", "StoreFinding", "AnchorFinding")

@@ -1,12 +1,14 @@
 """``ematerials verify``: exit code, report, time of the decision, and whatever else may be given to it."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from materials.report import Facet
 from tests.support.command_line import Ran, ematerials
-from tests.support.workspace_world import Story, run_cli
+from tests.support.workspace_world import EMATERIALS, Story, run_cli
 
 DAY = 86400
 PDF = Path(__file__).parents[3] / "examples" / "business-licence.pdf"
@@ -42,6 +44,16 @@ def test_the_exit_code_is_the_verdict(folder: Path, name: str, code: int, verdic
     assert verdict in told.out
     assert (machine.code, machine.err, machine.json["verdict"]) == (code, "", verdict)
     assert list(machine.json["facets"]) == list(Facet)
+
+
+def test_a_reader_that_is_gone_is_no_verdict(folder: Path) -> None:
+    """As in ``ematerials verify … | head -1``; 1 would say "invalid"."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as out:
+        command = [*EMATERIALS, "verify", folder / "licence.json", "--trust", folder / "trust.json"]
+        ran = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, check=False)
+    assert (ran.returncode, ran.stderr) == (69, b"")
 
 
 def test_with_a_file(folder: Path) -> None:

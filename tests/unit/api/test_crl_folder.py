@@ -35,6 +35,23 @@ def test_the_newest_of_each_issuer_in_whatever_order_they_came(folder: CrlFolder
     assert {crl.der for crl in folder.newest()} == {later.der, lists[2].der}, "a running service sees a new file"
 
 
+def test_a_new_key_under_the_same_name_hides_no_list(folder: CrlFolder) -> None:
+    renewed = make_root("Ed25519", name="one")
+    old, new = kept(folder, ONE, 3), kept(folder, renewed, 3)
+    assert {crl.der for crl in folder.newest()} == {old.der, new.der}
+    leaf = ONE.issue("leaf").certificate
+    assert {crl.der for crl in folder.telling(leaf, T + 3 * DAY)} == {old.der, new.der}
+
+
+def test_not_all_lists_ever_read_stay_in_memory(folder: CrlFolder) -> None:
+    lists = [kept(folder, ONE, day) for day in range(20)]
+    leaf = ONE.issue("leaf").certificate
+    for _ in range(2):
+        for day, crl in enumerate(lists):
+            assert folder.telling(leaf, T + day * DAY)[0].der == crl.der
+    assert len(folder._parsed) == 16
+
+
 def test_lists_that_tell_of_a_day_and_of_today(folder: CrlFolder) -> None:
     first, second, third = (kept(folder, ONE, day) for day in (1, 2, 10))
     kept(folder, OTHER, 1)

@@ -1,5 +1,6 @@
 """Revocation lists: which of them count, and what a revoked certificate's signatures are worth."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -138,6 +139,14 @@ def test_a_changed_list_is_as_if_absent() -> None:
     data = bytearray(revoked("superseded").der)
     data[-1] ^= 1
     assert standing(parse_crl(bytes(data))) == "undetermined certificate.revocation"
+
+
+def test_no_list_is_kept_in_memory_for_having_been_verified() -> None:
+    """One may have 4 MiB, and anybody can sign lists of his own."""
+    crl = ROOT.crl()
+    before = sys.getrefcount(crl.signed), sys.getrefcount(crl.signed.tbs)
+    check_crl(crl, ROOT.certificate)
+    assert (sys.getrefcount(crl.signed), sys.getrefcount(crl.signed.tbs)) == before
 
 
 def test_an_authority_that_may_not_sign_lists() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from signing import CryptoProfile, LedgerError, UnavailableError, VerificationError
 from signing.certificate_path import CertificateStanding, VerifiedChain, verify_chain
-from signing.certificate_signature import check_signature
+from signing.certificate_signature import check_certificate, check_signature
 from signing.certificate_status import check_crl
 from signing.certificates import Certificate, parse_certificate
 from signing.der import read_elements, read_sequence
@@ -127,7 +127,7 @@ def test_signatures_of_zero_and_of_other_spellings() -> None:
 def test_without_the_extra_an_sm2_chain_is_read_but_undetermined(monkeypatch: pytest.MonkeyPatch) -> None:
     world = sm2_organisation()
     monkeypatch.setitem(sys.modules, "gmssl_pyx", None)
-    check_signature.cache_clear()
+    check_certificate.cache_clear()
     assert parse_certificate(world.chain[0].der) == world.chain[0]
     assert isinstance(parse_crl(world.crls[0].der), RevocationList)
     with pytest.raises(UnavailableError) as caught:
