@@ -21,7 +21,7 @@ $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	@echo "正在安装测试与检查工具 · installing the tools for tests and checks"
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[devchain,fast,gm,hsm,test,lint]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[devchain,fast,gm,hsm,test,lint,bench]'
 	@touch $@
 
 demo: $(VENV)/.run ## the main job as a story, on the embedded defaults · 演示全流程
@@ -51,7 +51,7 @@ check-contract: $(VENV)/.dev ## rebuild the contract (needs node and npm) and co
 
 constraints: ## write constraints.txt anew from the index · 更新依赖约束
 	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
-	@build/constraints/bin/python -m pip install --quiet '.[devchain,fast,gm,hsm,test,lint]'
+	@build/constraints/bin/python -m pip install --quiet '.[devchain,fast,gm,hsm,test,lint,bench]'
 	@build/constraints/bin/python -m pip freeze --exclude ematerials > constraints.txt
 
 clean: ## remove the environment and caches, keep workspaces · 清理环境

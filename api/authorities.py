@@ -10,8 +10,8 @@ from materials.evidence.crls import check_crl, known_authorities
 from materials.times import SKEW_SECONDS
 from materials.trust.model import TrustedAuthority, TrustList
 from signing import MalformedError, RefusedError, VerificationError
-from signing.certificates import Certificate
-from signing.revocation import RevocationList, parse_crl
+from signing.x509.certificates import Certificate
+from signing.x509.revocation import RevocationList, parse_crl
 
 _SHORTEST_FINGERPRINT: Final = 8
 

@@ -11,8 +11,8 @@ from materials.registry.ports import HomePorts
 from materials.registry.records import MaterialRecord, StampedKind
 from materials.trust.lists import VerifiedTrustList
 from signing import parse_note, sha256
-from signing.certificates import Certificate, parse_certificate
-from signing.timestamps import parse_timestamp
+from signing.rfc3161.timestamps import parse_timestamp
+from signing.x509.certificates import Certificate, parse_certificate
 
 _CRL_BYTES: Final = 4 << 20
 """Of all lists in one bundle, whose own limit they must leave room in; longer ones are had from their authority."""

@@ -9,7 +9,7 @@ from anchors.deploy import Network, deploy_contract, register_origin, set_anchor
 from anchors.jsonrpc import read_data, read_object, read_quantity
 from anchors.node import Endpoint
 from api import clock, names
-from api.keyring import Keyring
+from api.keys.keyring import Keyring
 from api.settings import ChainSettings, Settings
 from signing import UnavailableError
 

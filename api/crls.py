@@ -13,8 +13,8 @@ from threading import Lock
 from typing import Final
 
 from signing import MalformedError, sha256
-from signing.certificates import Certificate
-from signing.revocation import RevocationList, parse_crl
+from signing.x509.certificates import Certificate
+from signing.x509.revocation import RevocationList, parse_crl
 
 _READ_MAX: Final = 16
 """How many lists stay in memory: one of 4 MiB takes some 30 more."""

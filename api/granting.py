@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 from api import clock, names
 from api.anchoring import guard_head
 from api.bundling import make_use_bundle
-from api.current_keys import current_signer
 from api.home import home_ports
+from api.keys.current_keys import current_signer
 from api.registering import publish_list
 from api.trust_lists import current_trust, renew_trust
 from api.workspace import Workspace

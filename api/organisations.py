@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, get_args
 
 from api import names
-from api.keyring import Keyring
-from api.organisation_keys import KEPT_ROLES, KeyTerms, kept_keys
+from api.keys.keyring import Keyring
+from api.keys.organisation_keys import KEPT_ROLES, KeyTerms, kept_keys
 from api.trust_lists import change_trust, current_trust
 from api.workspace import Workspace
 from materials.catalogue import Catalogue
@@ -16,7 +16,7 @@ from materials.trust.key_check import check_key
 from materials.trust.lists import VerifiedTrustList
 from materials.trust.model import Basis, Entity, Level, Purpose, Role, TrustKey, TrustList
 from signing import MalformedError, PublicKey, RefusedError, VerificationError
-from signing.certificates import Certificate
+from signing.x509.certificates import Certificate
 
 KEY_LIFETIME: Final = 5 * 366 * 86400
 

@@ -4,7 +4,7 @@ A holder or agent is named by the key's name (``owner``, ``agent``). Its entity 
 as the owner of a material it is known to the home by the material's own owner pseudonym instead.
 """
 
-from api.current_keys import current_keys
+from api.keys.current_keys import current_keys
 from api.organisations import find_organisation
 from api.workspace import Workspace
 from materials.grants.links import Delegate, GrantLink

@@ -5,9 +5,9 @@ from typing import Final
 
 from api import clock
 from api.anchoring import guard_head
-from api.current_keys import current_signer, current_signers, holds_key
 from api.home import file_vault, home_ports, open_home
-from api.keyring import Keyring
+from api.keys.current_keys import current_signer, current_signers, holds_key
+from api.keys.keyring import Keyring
 from api.trust_lists import renew_trust
 from api.workspace import Workspace
 from materials.events import EventCode

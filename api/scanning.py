@@ -66,7 +66,7 @@ def _scan(pool: ProcessPoolExecutor, ahead: int, url: str, spans: Iterable[Span]
 
 
 def _scan_here(url: str, span: Span) -> Scanned | None:
-    with _engine(url).connect() as connection:
+    with _engine(url).begin() as connection:
         return scan_span(connection, span)
 
 

@@ -13,10 +13,10 @@ from api import clock, names
 from api.chain import chain_endpoints
 from api.chain_setup import deploy
 from api.db import Database, database_url
-from api.keyring import KeyKind
+from api.keys.keyring import KeyKind
+from api.keys.passphrases import PASSPHRASE_FILE_VARIABLE, PASSPHRASE_VARIABLE, read_passphrase
 from api.migrate import migrate
 from api.organisations import Organisation, make_entity
-from api.passphrases import PASSPHRASE_FILE_VARIABLE, PASSPHRASE_VARIABLE, read_passphrase
 from api.settings import FILE_NAME, ChainSettings, HsmSettings, Settings, check_settings
 from api.trust_lists import publish_trust
 from api.workspace import Workspace, open_keyring

@@ -25,7 +25,12 @@ from materials.registry.records import KeptTimestamp, StampedKind
 from materials.store.materials import SqlMaterialStore
 from materials.store.timestamps import SqlTimestampStore
 from signing import LedgerError, MalformedError, RefusedError, UnavailableError, open_note, sha256
-from signing.timestamps import TIMESTAMP_MAX_BYTES, VerifiedTimestamp, read_timestamp_response, timestamp_request
+from signing.rfc3161.timestamps import (
+    TIMESTAMP_MAX_BYTES,
+    VerifiedTimestamp,
+    read_timestamp_response,
+    timestamp_request,
+)
 
 _MAX_ANSWER: Final = TIMESTAMP_MAX_BYTES + 1024
 _HEADERS: Final = {

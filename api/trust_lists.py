@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from api.current_keys import held_list_key, list_key_name
+from api.keys.current_keys import held_list_key, list_key_name
 from api.workspace import Workspace
 from materials.store.trust import SqlTrustStore
 from materials.trust.lists import (

@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 from api import names
 from api.crls import CrlFolder
 from api.db import Database, database_url
-from api.hsm import Hsm
-from api.keyring import Keyring, derived_secret
-from api.passphrases import read_passphrase
+from api.keys.hsm import Hsm
+from api.keys.keyring import Keyring, derived_secret
+from api.keys.passphrases import read_passphrase
 from api.settings import Settings, load_settings
 from ledger import Checkpoint
 from ledger.store import SqlLog

@@ -21,7 +21,7 @@ from ledger.hashing import leaf_hash
 from ledger.log_source import AuditFinding, LogSource, Wanted
 from ledger.tiles import TILE_WIDTH, Tile, tile_path, tile_width
 from signing import MalformedError, NoteKey, UnavailableError
-from signing.note import NOTE_MAX_BYTES
+from signing.notes.note import NOTE_MAX_BYTES
 
 CHECKPOINT_PATH: Final = "checkpoint"
 FINDINGS_MAX: Final = 100

@@ -5,7 +5,7 @@ from typing import Final
 
 from ledger.hashing import MAX_SIZE
 from signing import JsonValue, MalformedError, dump_json, json_int, json_list, json_object, json_str, parse_json
-from signing.note import NOTE_MAX_BYTES
+from signing.notes.note import NOTE_MAX_BYTES
 
 MEMORY_MAX_BYTES: Final = 64 << 20
 CONTRADICTIONS_MAX: Final = 8

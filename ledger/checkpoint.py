@@ -28,7 +28,7 @@ from signing import (
     parse_note,
     sign_note,
 )
-from signing.note_lines import format_line
+from signing.notes.note_lines import format_line
 
 ORIGIN_MAX_BYTES: Final = 255
 _BODY_MAX_BYTES: Final = 64 * 1024

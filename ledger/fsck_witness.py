@@ -17,7 +17,7 @@ from ledger.witness import Suspicion, judge
 from ledger.witness_messages import parse_add_checkpoint
 from ledger.witness_tables import evidence, heads
 from signing import LedgerError, NoteKey, add_signature, open_note, parse_note, sha256
-from signing.note_key import COSIGNATURE
+from signing.notes.note_key import COSIGNATURE
 
 
 def check_cosignatures(connection: Connection, origin: str) -> Iterator[Finding]:

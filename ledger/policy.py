@@ -23,7 +23,7 @@ from signing import (
     open_note,
     parse_note,
 )
-from signing.note_key import COSIGNATURE
+from signing.notes.note_key import COSIGNATURE
 
 
 @dataclass(frozen=True, slots=True)

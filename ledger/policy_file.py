@@ -16,7 +16,7 @@ from ledger.policy import (
     show_name,
 )
 from signing import MalformedError, NoteKey, parse_decimal
-from signing.note_key import COSIGNATURE, ED25519, ML_DSA_44
+from signing.notes.note_key import COSIGNATURE, ED25519, ML_DSA_44
 
 POLICY_MAX_BYTES: Final = 1 << 20
 POLICY_MAX_MEMBERS: Final = 256

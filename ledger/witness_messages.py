@@ -25,8 +25,8 @@ from signing import (
     parse_decimal,
     parse_note,
 )
-from signing.note import NOTE_MAX_BYTES, NOTE_MAX_SIGNATURES
-from signing.note_lines import check_line, parse_line
+from signing.notes.note import NOTE_MAX_BYTES, NOTE_MAX_SIGNATURES
+from signing.notes.note_lines import check_line, parse_line
 
 SIZE_TYPE: Final = "text/x.tlog.size"
 """Media type of the body of a 409."""

@@ -20,8 +20,8 @@ from signing import (
     json_strs,
     parse_json,
 )
-from signing.revocation import CRL_MAX_BYTES
-from signing.timestamps import TIMESTAMP_MAX_BYTES
+from signing.rfc3161.timestamps import TIMESTAMP_MAX_BYTES
+from signing.x509.revocation import CRL_MAX_BYTES
 
 BUNDLE_VERSION: Final = "ematerials/bundle/v1"
 MAX_BUNDLE_BYTES: Final = 8 << 20

@@ -55,7 +55,7 @@ from signing import (
     parse_jws,
     parse_note,
 )
-from signing.revocation import RevocationList
+from signing.x509.revocation import RevocationList
 
 
 def open_trust(trust_file: bytes, now: int) -> VerifiedTrustList:

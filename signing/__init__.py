@@ -7,8 +7,7 @@ from signing.algorithms import ALGORITHM_NAMES, Algorithm, CryptoProfile
 from signing.digests import FileDigests, digest_bytes, digest_stream, sha256
 from signing.encoding import b64_decode, b64_encode, b64url_decode, b64url_encode, parse_decimal
 from signing.errors import LedgerError, MalformedError, RefusedError, UnavailableError, VerificationError
-from signing.jws import UnverifiedJws, VerifiedJws, parse_jws, sign_jws, verify_jws
-from signing.key_forms import (
+from signing.forms.key_forms import (
     KEY_FORM_MAX_BYTES,
     KeyForm,
     export_encrypted_key,
@@ -17,9 +16,10 @@ from signing.key_forms import (
     parse_private_key,
     parse_public_key,
 )
+from signing.jws import UnverifiedJws, VerifiedJws, parse_jws, sign_jws, verify_jws
 from signing.keys import KeyId, PublicKey, Signer
-from signing.mldsa44 import MlDsa44Signer
-from signing.note import (
+from signing.notes.mldsa44 import MlDsa44Signer
+from signing.notes.note import (
     UnverifiedNote,
     VerifiedNote,
     add_signature,
@@ -29,8 +29,8 @@ from signing.note import (
     sign_line,
     sign_note,
 )
-from signing.note_key import NoteKey
-from signing.note_lines import NoteSignature, VerifiedLine
+from signing.notes.note_key import NoteKey
+from signing.notes.note_lines import NoteSignature, VerifiedLine
 from signing.secret import Secret
 from signing.signers import Ed25519Signer, Es256Signer, Es384Signer, MemorySigner, Sm2Signer, generate_signer
 from signing.strict_json import (

@@ -7,7 +7,7 @@ import typer
 from api import clock
 from api.cli.options import JsonOption, WorkspaceOption, open_workspace, read_time, usage_error
 from api.cli.output import console, print_json, time_text
-from api.key_changes import Revoked, Rotated, Successor, revoke_key, rotate_key
+from api.keys.key_changes import Revoked, Rotated, Successor, revoke_key, rotate_key
 from materials.trust.model import RevocationReason
 from signing import Algorithm, JsonValue
 

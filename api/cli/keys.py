@@ -17,13 +17,13 @@ from api.cli.options import (
     write_output,
 )
 from api.cli.output import console, print_json, time_text
-from api.key_lines import held_name
-from api.key_views import KeyView, Listing, view_key, view_keys
-from api.keyring import KeyFacts
-from api.new_keys import import_key, new_key, open_private_key
+from api.keys.key_lines import held_name
+from api.keys.key_views import KeyView, Listing, view_key, view_keys
+from api.keys.keyring import KeyFacts
+from api.keys.new_keys import import_key, new_key, open_private_key
 from signing import Algorithm, JsonValue, NoteKey, Secret
-from signing.key_forms import KEY_FORM_MAX_BYTES, export_public_key
-from signing.note_key import ED25519
+from signing.forms.key_forms import KEY_FORM_MAX_BYTES, export_public_key
+from signing.notes.note_key import ED25519
 
 _key = typer.Typer(help="密钥：列出、生成、导入、导出、轮换、撤销 · keys", no_args_is_help=True)
 _STATES: Final = {

@@ -9,14 +9,14 @@ from api import clock
 from api.authorities import add_crl
 from api.cli.options import JsonOption, WorkspaceOption, open_workspace, read_at_most, usage_error
 from api.cli.output import console, print_json
-from api.organisation_keys import KEPT_ROLES, KeyProfile, KeyTerms
+from api.keys.organisation_keys import KEPT_ROLES, KeyProfile, KeyTerms
 from api.organisations import Organisation, OwnKey, add_organisation
 from api.trust_lists import current_trust, renew_trust
 from materials.catalogue import Catalogue
 from materials.trust.model import Entity, Level, Purpose, Role
 from signing import ALGORITHM_NAMES, KEY_FORM_MAX_BYTES, Algorithm, JsonValue, parse_public_key
-from signing.certificates import CERTIFICATE_FILE_MAX_BYTES, read_certificates
-from signing.revocation import CRL_MAX_BYTES
+from signing.x509.certificates import CERTIFICATE_FILE_MAX_BYTES, read_certificates
+from signing.x509.revocation import CRL_MAX_BYTES
 
 _org = typer.Typer(help="信任列表中的机构 · organisations of the trust list", no_args_is_help=True)
 

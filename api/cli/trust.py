@@ -14,8 +14,8 @@ from api.trust_lists import export_trust, renew_trust
 from materials.trust.lists import parse_trust_file
 from materials.trust.model import AuthorityRevocation, AuthorityUse, TrustedAuthority
 from signing import JsonValue, MalformedError
-from signing.certificates import CERTIFICATE_FILE_MAX_BYTES, read_certificates
-from signing.revocation import CRL_MAX_BYTES
+from signing.x509.certificates import CERTIFICATE_FILE_MAX_BYTES, read_certificates
+from signing.x509.revocation import CRL_MAX_BYTES
 
 _trust = typer.Typer(help="信任文件与证书机构 · the trust file and certificate authorities", no_args_is_help=True)
 

@@ -14,7 +14,7 @@ from materials.report import Facet
 from materials.trust.lists import MAX_TRUST_FILE_BYTES
 from materials.verification import verify_bundle
 from signing import CryptoProfile, digest_stream
-from signing.revocation import CRL_MAX_BYTES, parse_crl
+from signing.x509.revocation import CRL_MAX_BYTES, parse_crl
 
 
 def add_to(app: typer.Typer) -> None:

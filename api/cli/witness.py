@@ -14,7 +14,7 @@ from api.witnessing import Witnessing, ask_witnesses
 from api.wording import chinese
 from ledger.witness_store import Evidence, WitnessedHead
 from signing import JsonValue, LedgerError, NoteKey, VerificationError, b64_encode
-from signing.note_key import ED25519
+from signing.notes.note_key import ED25519
 
 _witness = typer.Typer(help="见证 · witness other logs, and have this log witnessed", no_args_is_help=True)
 

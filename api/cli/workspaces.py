@@ -7,10 +7,10 @@ import typer
 
 from api.cli.options import JsonOption, WorkspaceOption, open_workspace, usage_error
 from api.cli.output import console, print_json
+from api.keys.organisation_keys import KeyProfile, KeyTerms
+from api.keys.passphrases import ask_twice
 from api.migrate import migrate
-from api.organisation_keys import KeyProfile, KeyTerms
 from api.organisations import Organisation
-from api.passphrases import ask_twice
 from api.settings import FILE_NAME, ChainSettings, HsmSettings, load_settings
 from api.setup import NewWorkspace, create_workspace
 from materials.catalogue import load_catalogue

@@ -11,7 +11,7 @@ from api.demo.issuing import anchor_all, issue_three, write_bundles
 from api.demo.narrator import Narrator
 from api.demo.reusing import grant_down, prepare_parties, use_and_refuse
 from api.demo.verifying import refuse_forgeries, revoke_one, verify_offline, without_chain
-from api.organisation_keys import KeyTerms
+from api.keys.organisation_keys import KeyTerms
 from api.setup import NewWorkspace, create_workspace
 from api.workspace import Workspace
 from materials.catalogue import load_catalogue

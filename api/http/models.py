@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from materials.bundle import MAX_CRLS, MAX_SIGNATURES
 from materials.report import Facet
-from signing.revocation import CRL_MAX_BYTES
+from signing.x509.revocation import CRL_MAX_BYTES
 
 EXAMPLE_ID = "em-aebagbafaydqqcikbmga2dqpca"
 EXAMPLE_ISSUER = "uscc:11310110MB9F000199"

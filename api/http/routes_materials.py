@@ -7,12 +7,12 @@ from fastapi import APIRouter, Depends, Response
 
 from api import clock
 from api.bundling import make_bundle
-from api.current_keys import holds_key
 from api.http import models
 from api.http.auth import Caller, require_entity
 from api.http.bodies import Parts, open_parts, read_members, to_model
 from api.http.deps import Home, OrganisationCaller, Received, ReceivedLarge, SubmittingCaller
 from api.http.openapi import ERRORS, form_body, json_body, signed
+from api.keys.current_keys import holds_key
 from api.organisations import find_organisation
 from api.reading import MaterialView, issuer_of, reserve_material, view_material
 from api.registering import accept_signed_event, change_material_status, register_material, register_statement

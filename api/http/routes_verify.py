@@ -25,7 +25,7 @@ from materials.ids import check_material_id
 from materials.report import Facet
 from materials.verification import verify_bundle
 from signing import CryptoProfile, FileDigests, MalformedError, b64_decode, parse_json
-from signing.revocation import RevocationList, parse_crl
+from signing.x509.revocation import RevocationList, parse_crl
 
 MAX_WRAPPED_BYTES: Final = MAX_BUNDLE_BYTES * 3 // 2
 """A bundle inside a JSON string is longer by its escapes."""

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from materials.bundle import BundledTimestamp
 from materials.trust.model import TrustList
 from signing import LedgerError, UnavailableError
-from signing.certificate_signature import check_signature
-from signing.certificates import Certificate, parse_certificate
-from signing.revocation import RevocationList
-from signing.timestamps import parse_timestamp
+from signing.rfc3161.timestamps import parse_timestamp
+from signing.x509.certificates import Certificate, parse_certificate
+from signing.x509.revocation import RevocationList
+from signing.x509.signature import check_signature
 
 
 def check_crl(crl: RevocationList, authorities: Iterable[Certificate]) -> None:

@@ -18,7 +18,7 @@ from materials.report import Facet
 from materials.statement import Statement, UnverifiedStatement
 from materials.trust.key_check import KeyStanding
 from signing import CryptoProfile, MalformedError, PublicKey, UnavailableError
-from signing.revocation import RevocationList, parse_crl
+from signing.x509.revocation import RevocationList, parse_crl
 
 _ENDED: Final = "the key has ended since, but it counts for this signature"
 _NOTES: Final = {

@@ -7,7 +7,7 @@ from ledger import Checkpoint
 from materials.bundle import BundledTimestamp
 from materials.trust.model import VerifiedTrustList
 from signing import UnavailableError
-from signing.timestamps import VerifiedTimestamp, parse_timestamp, verify_timestamp
+from signing.rfc3161.timestamps import VerifiedTimestamp, parse_timestamp, verify_timestamp
 
 
 @dataclass(frozen=True, slots=True)

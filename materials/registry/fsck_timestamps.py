@@ -11,7 +11,7 @@ from materials.registry.ports import TimestampStore
 from materials.registry.records import KeptTimestamp, StampedKind
 from materials.trust.model import VerifiedTrustList
 from signing import UnavailableError, VerificationError, sha256
-from signing.timestamps import parse_timestamp
+from signing.rfc3161.timestamps import parse_timestamp
 
 
 def check_timestamps(

@@ -12,7 +12,7 @@ from materials.catalogue import Catalogue, schema_digest
 from materials.regions import parse_region
 from signing.errors import MalformedError
 from signing.keys import KeyId
-from signing.note_key import check_key_name
+from signing.notes.note_key import check_key_name
 from signing.strict_json import JsonValue, dump_json, json_int, json_object, json_str, json_strs, parse_json
 
 POLICY_VERSION: Final = "ematerials/registration-policy/v1"

@@ -28,12 +28,12 @@ from materials.trust.model import (
     TrustKey,
     TrustList,
 )
-from signing.certificates import CERTIFICATE_MAX_BYTES, CHAIN_MAX, Certificate, parse_certificate
 from signing.encoding import b64_decode, b64_encode
 from signing.errors import MalformedError
 from signing.keys import PublicKey
-from signing.note_key import NoteKey
+from signing.notes.note_key import NoteKey
 from signing.strict_json import JsonValue, json_int, json_list, json_object, json_str, json_strs
+from signing.x509.certificates import CERTIFICATE_MAX_BYTES, CHAIN_MAX, Certificate, parse_certificate
 
 _LIST = ("iss", "seq", "iat", "next_update", "exp", "entities", "logs", "chains")
 _ENTITY = ("id", "name_zh", "name_en", "level", "region", "types", "bases", "status_uris", "purposes", "keys")

@@ -10,9 +10,9 @@ from materials.ids import entity_uscc
 from materials.regions import region_contains
 from materials.times import SKEW_SECONDS
 from materials.trust.model import Entity, Role, TrustKey, VerifiedTrustList
-from signing.certificate_path import verify_chain
-from signing.certificate_status import CertificateStanding
 from signing.errors import VerificationError
+from signing.x509.path import verify_chain
+from signing.x509.status import CertificateStanding
 
 
 class KeyStanding(StrEnum):

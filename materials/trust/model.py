@@ -11,13 +11,13 @@ from typing import Final, Literal, get_args
 from anchors.profile import TrustProfile
 from materials.ids import EntityId
 from materials.times import SKEW_SECONDS
-from signing.certificates import Certificate
 from signing.digests import sha256
 from signing.encoding import b64url_encode
 from signing.errors import MalformedError, VerificationError
 from signing.keys import KeyId, PublicKey
-from signing.note_key import NoteKey
-from signing.revocation import RevocationList
+from signing.notes.note_key import NoteKey
+from signing.x509.certificates import Certificate
+from signing.x509.revocation import RevocationList
 
 Role = Literal["issue", "status", "grant", "api", "timestamp", "list"]
 Basis = Literal["holder", "function", "entrust"]

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from api import clock, key_changes, keyring, names, trust_lists
+from api import clock, names, trust_lists
 from api.bundling import make_bundle
 from api.checking import fsck
-from api.current_keys import current_keys
 from api.demo.cast import REPORT
-from api.key_changes import Rotated, Successor, rotate_key
+from api.keys import key_changes, keyring
+from api.keys.current_keys import current_keys
+from api.keys.key_changes import Rotated, Successor, rotate_key
 from api.organisations import find_organisation
 from api.trust_lists import export_trust
 from api.workspace import Workspace

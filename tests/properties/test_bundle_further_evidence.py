@@ -12,7 +12,7 @@ from materials.bundle import Bundle, BundledTimestamp, format_bundle, parse_bund
 from materials.report import Facet, Verdict, VerificationReport
 from materials.verification import verify_bundle
 from signing import CryptoProfile, JsonValue, MalformedError, dump_json
-from signing.revocation import parse_crl
+from signing.x509.revocation import parse_crl
 from tests.support.bundle_map import owners, value_spans
 from tests.support.evidence_world import hide_gm
 from tests.support.evidenced_story import Evidenced

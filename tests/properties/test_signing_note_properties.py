@@ -27,8 +27,8 @@ from signing import (
     sign_note,
     verify_jws,
 )
-from signing.cosignature import read_tree_head
-from signing.note_lines import check_line
+from signing.notes.cosignature import read_tree_head
+from signing.notes.note_lines import check_line
 
 _CASE = json.loads((Path(__file__).parents[1] / "vectors/signed_notes.json").read_text(encoding="utf-8"))["checkpoint"]
 _SIGNED = [_CASE["cosignature"], _CASE["sm2"], _CASE["ml_dsa_44"]]

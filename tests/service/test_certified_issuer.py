@@ -28,10 +28,10 @@ from materials.report import Facet, Verdict, VerificationReport
 from materials.statement import issue_statement
 from materials.verification import verify_bundle
 from signing import RefusedError, UnavailableError, digest_bytes
-from signing.certificates import Certificate
-from signing.pem import write_pem
-from signing.revocation import RevocationList
-from signing.timestamps import VerifiedTimestamp
+from signing.forms.pem import write_pem
+from signing.rfc3161.timestamps import VerifiedTimestamp
+from signing.x509.certificates import Certificate
+from signing.x509.revocation import RevocationList
 from tests.support import pki
 from tests.support.command_line import Ran, ematerials
 from tests.support.grants_world import _uscc as uscc

@@ -15,7 +15,7 @@ from materials.ids import EntityId, organisation_id
 from materials.report import Facet
 from materials.trust.model import TrustedAuthority, TrustKey
 from signing import ALGORITHM_NAMES, Algorithm, CryptoProfile, digest_bytes, generate_signer
-from signing.spki import spki_der
+from signing.forms.spki import spki_der
 from tests.support import pki
 from tests.support.grants_world import _uscc as uscc
 from tests.support.http_world import ISSUER, ROLE_OF, World, list_signing_issuer, new_file, put_entity, register

@@ -11,10 +11,10 @@ from api import clock, names
 from api.anchoring import anchor
 from api.bundling import make_bundle
 from api.checking import fsck
-from api.current_keys import current_keys, current_signer
 from api.demo.cast import LICENCE, REPORT, district_bureau
-from api.key_changes import Successor, revoke_key, rotate_key
-from api.organisation_keys import KeyTerms
+from api.keys.current_keys import current_keys, current_signer
+from api.keys.key_changes import Successor, revoke_key, rotate_key
+from api.keys.organisation_keys import KeyTerms
 from api.organisations import add_organisation, find_organisation
 from api.reading import status_list
 from api.registering import change_material_status

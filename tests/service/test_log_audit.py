@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import zlib
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from ledger.log_source import Wanted
 from ledger.reading import LogReader
 from signing import NoteKey, UnavailableError
 from tests.support.command_line import Ran, ematerials
-from tests.support.http_world import World
+from tests.support.http_world import World, running_world
 from tests.support.ledger_logs import KEY, ORIGIN, append, new_log, numbered
 from tests.support.tile_log import Answer, Files, entries_of, files_of, respond, serving, vkey
 
@@ -44,6 +45,13 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     return tmp_path / "monitor.json"
+
+
+@pytest.fixture
+def own_world(tmp_path: Path) -> Iterator[World]:
+    """A service whose log grows without any other test counting on it."""
+    with running_world(tmp_path / "home") as world:
+        yield world
 
 
 def written(folder: Path, files: Files) -> Path:
@@ -354,8 +362,9 @@ def test_our_export_is_followed_while_the_log_grows(engine: Engine, tmp_path: Pa
     assert sizes[-1] > sizes[0]
 
 
-def test_our_service_is_followed_while_the_log_grows(world: World, tmp_path: Path) -> None:
-    key, state = world.workspace.log_key, tmp_path / "state.json"
+def test_our_service_is_followed_while_the_log_grows(own_world: World, state: Path) -> None:
+    world = own_world
+    key = world.workspace.log_key
     signer = world.workspace.keyring.signer("home.log")
     stop = threading.Event()
 

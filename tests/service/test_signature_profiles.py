@@ -11,7 +11,7 @@ from api import clock
 from api.bundling import make_bundle
 from api.checking import fsck
 from api.demo.cast import REPORT, district_bureau, example_fields
-from api.organisation_keys import KeyProfile, KeyTerms
+from api.keys.organisation_keys import KeyProfile, KeyTerms
 from api.organisations import add_organisation
 from api.registering import change_material_status, register_material
 from api.trust_lists import export_trust

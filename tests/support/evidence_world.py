@@ -32,8 +32,8 @@ from materials.trust.lists import TrustFile, format_trust_file, issue_trust_list
 from materials.trust.model import Entity, TrustedAuthority, TrustKey
 from materials.verification import verify_bundle
 from signing import Es384Signer, MemorySigner, Signer, Sm2Signer, parse_note
-from signing.certificate_signature import check_certificate
-from signing.certificates import parse_certificate
+from signing.x509.certificates import parse_certificate
+from signing.x509.signature import check_certificate
 from tests.support.materials_world import (
     CATALOGUE,
     DAY,

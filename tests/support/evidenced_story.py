@@ -17,8 +17,8 @@ from materials.second_signature import countersign_statement
 from materials.trust.lists import TrustFile, format_trust_file, issue_trust_list, parse_trust_file, parse_trust_list
 from materials.trust.model import TrustedAuthority, TrustKey, TrustList
 from signing import parse_note
-from signing.certificates import parse_certificate
-from signing.timestamps import timestamp_request
+from signing.rfc3161.timestamps import timestamp_request
+from signing.x509.certificates import parse_certificate
 from tests.support.pki import Organisation
 from tests.support.sm2_pki import sm2_organisation
 from tests.support.tsa import DAY, Tsa

@@ -25,9 +25,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from signing import MemorySigner, generate_signer
 from signing.algorithms import Algorithm
-from signing.certificates import Certificate, parse_certificate
-from signing.revocation import RevocationList, parse_crl
-from signing.spki import spki_der
+from signing.forms.spki import spki_der
+from signing.x509.certificates import Certificate, parse_certificate
+from signing.x509.revocation import RevocationList, parse_crl
 
 USCC: Final = "11310110MB9F000199"
 OTHER_USCC: Final = "91310110MA9F000318"

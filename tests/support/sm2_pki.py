@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from signing import Secret
-from signing.certificates import read_certificates
-from signing.key_forms import parse_private_key
-from signing.revocation import parse_crl
+from signing.forms.key_forms import parse_private_key
+from signing.x509.certificates import read_certificates
+from signing.x509.revocation import parse_crl
 from tests.support.pki import USCC, Organisation
 
 DEFAULT_ID: Final = "1234567812345678"

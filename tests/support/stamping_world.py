@@ -10,7 +10,7 @@ from api.workspace import Workspace
 from materials.registry.records import KeptTimestamp
 from materials.store.timestamps import SqlTimestampStore
 from materials.trust.model import TrustedAuthority
-from signing.certificates import parse_certificate
+from signing.x509.certificates import parse_certificate
 
 
 def set_services(home: Path, *urls: str, timeout: int = 5) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
-from signing.der_values import der, der_integer
+from signing.rfc3161.der_values import der, der_integer
 from tests.support.tsa import Holder
 
 SEQUENCE, SET, OCTETS, OID, TIME = 0x30, 0x31, 0x04, 0x06, 0x18

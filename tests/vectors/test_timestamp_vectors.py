@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from signing import LedgerError
-from signing.certificates import Certificate, parse_certificate
-from signing.timestamps import parse_timestamp, read_timestamp_response, timestamp_request, verify_timestamp
+from signing.rfc3161.timestamps import parse_timestamp, read_timestamp_response, timestamp_request, verify_timestamp
+from signing.x509.certificates import Certificate, parse_certificate
 
 SETS = json.loads(Path(__file__).with_name("signing_timestamps.json").read_text("utf-8"))["sets"]
 IDS = [each["name"] for each in SETS]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from api import clock
-from api.passphrases import PASSPHRASE_VARIABLE
+from api.keys.passphrases import PASSPHRASE_VARIABLE
 from signing import NoteKey, PublicKey, Secret, generate_signer, parse_json
-from signing.key_forms import export_encrypted_key, export_private_key, parse_public_key
+from signing.forms.key_forms import export_encrypted_key, export_private_key, parse_public_key
 from tests.support.command_line import Ran, ematerials
 from tests.support.workspace_world import Story
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from api.crls import CrlFolder
-from signing.revocation import RevocationList
+from signing.x509.revocation import RevocationList
 from tests.support.pki import DAY, Authority, make_root
 
 T = 1_790_000_000

@@ -8,8 +8,8 @@ import pytest
 from eth_account import Account
 
 from anchors.account import MemoryAccount
-from api.hsm_reference import MAX_BYTES, HsmReference, parse_reference, read_reference
-from api.keyring import Keyring
+from api.keys.hsm_reference import MAX_BYTES, HsmReference, parse_reference, read_reference
+from api.keys.keyring import Keyring
 from signing import (
     Ed25519Signer,
     Es256Signer,

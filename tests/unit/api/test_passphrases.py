@@ -13,7 +13,7 @@ import pytest
 from typer.main import get_command
 
 from api.cli.app import app
-from api.passphrases import PASSPHRASE_VARIABLE, PIN_VARIABLE, ask, check_private, read_passphrase, read_pin
+from api.keys.passphrases import PASSPHRASE_VARIABLE, PIN_VARIABLE, ask, check_private, read_passphrase, read_pin
 from signing import LedgerError, MalformedError, RefusedError, Secret, UnavailableError
 from tests.support.command_line import ematerials
 from tests.support.workspace_world import EMATERIALS, Story, run_cli

@@ -8,8 +8,8 @@ import pytest
 
 from materials.bundle import Bundle, BundledTimestamp, format_bundle, parse_bundle
 from signing import MalformedError, b64_encode, dump_json
-from signing.revocation import CRL_MAX_BYTES
-from signing.timestamps import TIMESTAMP_MAX_BYTES
+from signing.rfc3161.timestamps import TIMESTAMP_MAX_BYTES
+from signing.x509.revocation import CRL_MAX_BYTES
 from tests.support.materials_world import refuses
 
 PLAIN = Bundle("a.b.c~", b"receipt")

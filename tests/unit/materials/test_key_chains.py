@@ -14,7 +14,7 @@ from materials.trust.key_check import KeyStanding, check_key
 from materials.trust.lists import VerifiedTrustList
 from materials.trust.model import KeyRevocation, TrustedAuthority, TrustKey
 from signing import CryptoProfile, MalformedError, UnavailableError, VerificationError
-from signing.revocation import RevocationList
+from signing.x509.revocation import RevocationList
 from tests.support.evidence_world import WINDOW, World, hide_gm, said, time_authority
 from tests.support.materials_world import DAY, ISSUER, NOW, STATUS_URI, entity, issued, refuses, trusted
 from tests.support.pki import NOT_BEFORE, OTHER_USCC, Organisation, make_root, organisation

@@ -15,7 +15,7 @@ from materials.registry.rules import decide_registration
 from materials.statement import parse_statement, select_statement, verify_statement
 from materials.trust.model import KeyRevocation, TrustedAuthority, TrustKey
 from signing import MalformedError, RefusedError, UnavailableError, VerificationError
-from signing.spki import spki_der
+from signing.forms.spki import spki_der
 from tests.support import grants_world as w
 from tests.support.evidence_world import ES384_KEY, WINDOW, World, said, sm2_key, time_authority, with_keys
 from tests.support.materials_world import (

@@ -10,8 +10,8 @@ from materials.evidence.times import TimeProofs
 from materials.report import Facet, Verdict
 from materials.trust.model import KeyRevocation
 from signing import parse_note
-from signing.der_values import der
-from signing.revocation import parse_crl
+from signing.rfc3161.der_values import der
+from signing.x509.revocation import parse_crl
 from tests.support.evidence_world import World, ended, said, stamp, time_authority, time_root, time_stamper
 from tests.support.materials_world import NOW, issued
 from tests.support.tsa import Holder, utc

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from signing import MalformedError, sha256
-from signing.certificates import (
+from signing.x509.certificates import (
     CERTIFICATE_FILE_MAX_BYTES,
     CERTIFICATE_MAX_BYTES,
     parse_certificate,

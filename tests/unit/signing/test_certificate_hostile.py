@@ -8,10 +8,10 @@ from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 
 from signing import LedgerError, MalformedError, VerificationError
-from signing.certificate_path import verify_path
-from signing.certificates import parse_certificate
-from signing.der import read_elements, read_sequence
-from signing.der_values import der
+from signing.rfc3161.der_values import der
+from signing.x509.certificates import parse_certificate
+from signing.x509.der import read_elements, read_sequence
+from signing.x509.path import verify_path
 from tests.support.pki import NOT_BEFORE, USCC, make_root
 
 ROOT = make_root()

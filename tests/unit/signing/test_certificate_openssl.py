@@ -11,9 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from signing import LedgerError
-from signing.certificate_path import verify_path
-from signing.certificates import parse_certificate
-from signing.revocation import RevocationList
+from signing.x509.certificates import parse_certificate
+from signing.x509.path import verify_path
+from signing.x509.revocation import RevocationList
 from tests.support.pki import DAY, NOT_BEFORE, Authority, make_root
 
 AT = NOT_BEFORE + 100 * DAY

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.hashes import SHA224, SHA384, SHA512
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from signing import LedgerError, MalformedError, VerificationError
-from signing.certificate_path import CertificateStanding, VerifiedPath, verify_chain, verify_path
-from signing.certificates import Certificate, parse_certificate
+from signing.x509.certificates import Certificate, parse_certificate
+from signing.x509.path import CertificateStanding, VerifiedPath, verify_chain, verify_path
 from tests.support.pki import (
     DAY,
     NOT_BEFORE,

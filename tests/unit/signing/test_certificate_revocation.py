@@ -8,11 +8,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from signing import MalformedError, UnavailableError, VerificationError
-from signing.certificate_path import verify_path
-from signing.certificate_status import CertificateStanding, check_crl
-from signing.der import read_elements, read_sequence
-from signing.der_values import der
-from signing.revocation import CRL_MAX_BYTES, RevocationList, parse_crl
+from signing.rfc3161.der_values import der
+from signing.x509.der import read_elements, read_sequence
+from signing.x509.path import verify_path
+from signing.x509.revocation import CRL_MAX_BYTES, RevocationList, parse_crl
+from signing.x509.status import CertificateStanding, check_crl
 from tests.support.pki import DAY, NOT_BEFORE, Authority, make_root
 
 ROOT = make_root()

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from signing import CryptoProfile, LedgerError, UnavailableError, VerificationError
-from signing.certificate_path import CertificateStanding, VerifiedChain, verify_chain
-from signing.certificate_signature import check_certificate, check_signature
-from signing.certificate_status import check_crl
-from signing.certificates import Certificate, parse_certificate
-from signing.der import read_elements, read_sequence
-from signing.der_values import der
 from signing.dss import raw_to_der
-from signing.revocation import RevocationList, parse_crl
+from signing.rfc3161.der_values import der
 from signing.sm2 import DEFAULT_SIGNER_ID, verifies
+from signing.x509.certificates import Certificate, parse_certificate
+from signing.x509.der import read_elements, read_sequence
+from signing.x509.path import CertificateStanding, VerifiedChain, verify_chain
+from signing.x509.revocation import RevocationList, parse_crl
+from signing.x509.signature import check_certificate, check_signature
+from signing.x509.status import check_crl
 from tests.support.pki import DAY, NOT_AFTER, NOT_BEFORE, OTHER_USCC, USCC, Organisation
 from tests.support.sm2_pki import sm2_organisation
 

@@ -26,8 +26,8 @@ from signing import (
     sign_line,
     sign_note,
 )
-from signing.cosignature import cosignature_message, read_tree_head, subtree_message
-from signing.note_key import COSIGNATURE, ML_DSA_44
+from signing.notes.cosignature import cosignature_message, read_tree_head, subtree_message
+from signing.notes.note_key import COSIGNATURE, ML_DSA_44
 
 _VECTORS = json.loads((Path(__file__).parents[2] / "vectors/signed_notes.json").read_text(encoding="utf-8"))
 _CASE = _VECTORS["checkpoint"]

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signing import MalformedError
-from signing.der import read_elements
-from signing.der_values import INTEGER, OID, by_tag, der, der_integer, read_algorithm, read_integer, read_oid
+from signing.rfc3161.der_values import INTEGER, OID, by_tag, der, der_integer, read_algorithm, read_integer, read_oid
+from signing.x509.der import read_elements
 from tests.support.tsa_forge import oid
 
 

@@ -26,7 +26,7 @@ from signing import (
     generate_signer,
     parse_private_key,
 )
-from signing.pbes2 import ITERATIONS, ITERATIONS_MAX
+from signing.forms.pbes2 import ITERATIONS, ITERATIONS_MAX
 
 _PASSPHRASE = Secret("长的口令".encode())
 _SIGNERS = {name: generate_signer(name, lambda size: b"\x17" * size) for name in ALGORITHM_NAMES}

@@ -23,7 +23,7 @@ from signing import (
     sign_line,
     sign_note,
 )
-from signing.note_key import PRIVATE, SM2_IDENTIFIER
+from signing.notes.note_key import PRIVATE, SM2_IDENTIFIER
 from signing.sm2 import ORDER
 
 _CASE = json.loads((Path(__file__).parents[2] / "vectors/signed_notes.json").read_text(encoding="utf-8"))["checkpoint"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signing import MalformedError
-from signing.pem import PemBlock, is_pem, parse_pem, write_pem
+from signing.forms.pem import PemBlock, is_pem, parse_pem, write_pem
 
 _DER = bytes(range(100))
 _PEM = write_pem("PUBLIC KEY", _DER)

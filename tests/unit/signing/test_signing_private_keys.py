@@ -32,9 +32,9 @@ from signing import (
     parse_private_key,
     parse_public_key,
 )
-from signing.pem import write_pem
-from signing.pkcs8 import _EcPrivateKey, _PrivateKeyInfo
-from signing.spki import CURVES, bits_of, identifier_of
+from signing.forms.pem import write_pem
+from signing.forms.pkcs8 import _EcPrivateKey, _PrivateKeyInfo
+from signing.forms.spki import CURVES, bits_of, identifier_of
 
 _SIGNERS = {name: generate_signer(name, lambda size: b"\x17" * size) for name in ALGORITHM_NAMES}
 _SM2 = _SIGNERS["SM2-SM3"]

@@ -15,8 +15,8 @@ from signing import (
     generate_signer,
     parse_public_key,
 )
-from signing.pem import write_pem
-from signing.spki import parse_spki, spki_der
+from signing.forms.pem import write_pem
+from signing.forms.spki import parse_spki, spki_der
 
 _KEYS = {name: generate_signer(name, lambda size: b"\x17" * size).public_key for name in ALGORITHM_NAMES}
 _SIZES = {"Ed25519": 44, "ES256": 91, "ES384": 120, "SM2-SM3": 91}

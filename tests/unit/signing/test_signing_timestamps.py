@@ -8,9 +8,7 @@ import pytest
 from cryptography import x509
 
 from signing import MalformedError, UnavailableError, VerificationError, sha256
-from signing.certificates import parse_certificate
-from signing.revocation import RevocationList, parse_crl
-from signing.timestamps import (
+from signing.rfc3161.timestamps import (
     Timestamp,
     VerifiedTimestamp,
     parse_timestamp,
@@ -18,6 +16,8 @@ from signing.timestamps import (
     timestamp_request,
     verify_timestamp,
 )
+from signing.x509.certificates import parse_certificate
+from signing.x509.revocation import RevocationList, parse_crl
 from tests.support.tsa import Holder, Tsa, needs_openssl, utc
 from tests.support.tsa_forge import GEN_SECONDS, forge
 

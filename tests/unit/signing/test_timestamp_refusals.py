@@ -14,9 +14,9 @@ from rfc3161_client import VerificationError as LibraryError
 from rfc3161_client import VerifierBuilder, decode_timestamp_response
 
 from signing import LedgerError, UnavailableError
-from signing.certificates import parse_certificate
-from signing.der_values import der, der_integer
-from signing.timestamps import parse_timestamp, verify_timestamp
+from signing.rfc3161.der_values import der, der_integer
+from signing.rfc3161.timestamps import parse_timestamp, verify_timestamp
+from signing.x509.certificates import parse_certificate
 from tests.support.tsa import STAMPING, Holder
 from tests.support.tsa_forge import (
     GEN_SECONDS,

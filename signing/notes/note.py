@@ -5,7 +5,7 @@ A note is UTF-8 text that ends in a newline, an empty line, then one or more sig
     — <key name> <base64( key ID[4] ‖ signature )>
 
 The signed bytes are the text with its last newline, without the empty line. The text may itself hold empty lines: the
-last one divides. What the types of lines sign is in ``signing.note_key`` and ``signing.cosignature``.
+last one divides. What the types of lines sign is in ``signing.notes.note_key`` and ``signing.notes.cosignature``.
 """
 
 import re
@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from signing.cosignature import cosignature_message, join_time, read_tree_head, subtree_message
 from signing.errors import MalformedError, UnavailableError, VerificationError
 from signing.keys import Signer
-from signing.mldsa44 import MlDsa44Signer
-from signing.note_key import ML_DSA_44, NoteKey
-from signing.note_lines import NoteSignature, VerifiedLine, check_line, format_line, parse_line
+from signing.notes.cosignature import cosignature_message, join_time, read_tree_head, subtree_message
+from signing.notes.mldsa44 import MlDsa44Signer
+from signing.notes.note_key import ML_DSA_44, NoteKey
+from signing.notes.note_lines import NoteSignature, VerifiedLine, check_line, format_line, parse_line
 
 _CONTROL: Final = re.compile(rb"[\x00-\x09\x0b-\x1f]")
 NOTE_MAX_BYTES: Final = 1 << 20

@@ -5,8 +5,8 @@ from threading import Lock
 from typing import TypeVar, cast
 
 from anchors.account import Account
-from api.hsm_reference import HsmReference
-from api.passphrases import read_pin
+from api.keys.hsm_reference import HsmReference
+from api.keys.passphrases import read_pin
 from api.settings import HsmSettings
 from signing import PublicKey, Signer, VerificationError
 from signing.hsm import HsmToken, KeyKind, open_token

@@ -6,14 +6,14 @@ Private keys leave only through ``export_private_key`` and ``export_encrypted_ke
 from collections.abc import Callable
 from typing import Final, Literal
 
-from signing import jwk, pbes2
 from signing.errors import LedgerError, MalformedError
+from signing.forms import jwk, pbes2
+from signing.forms.pem import PemBlock, is_pem, parse_pem, write_pem
+from signing.forms.pkcs8 import parse_pkcs8, parse_private_der, pkcs8_der
+from signing.forms.spki import other_kind, parse_spki, spki_der
 from signing.keys import PublicKey
-from signing.pem import PemBlock, is_pem, parse_pem, write_pem
-from signing.pkcs8 import parse_pkcs8, parse_private_der, pkcs8_der
 from signing.secret import Secret
 from signing.signers import MemorySigner
-from signing.spki import other_kind, parse_spki, spki_der
 
 KeyForm = Literal["pem", "der", "jwk"]
 KEY_FORM_MAX_BYTES: Final = 16_384

@@ -9,15 +9,15 @@ from typing import Final
 
 from cryptography import x509
 
-from signing.certificate_extensions import Extensions, read_extensions
-from signing.certificate_signature import Signed, read_signed
-from signing.der import SEQUENCE
 from signing.digests import sha256
 from signing.encoding import b64_decode
 from signing.errors import MalformedError
+from signing.forms.spki import parse_spki
 from signing.keys import PublicKey
-from signing.spki import parse_spki
-from signing.uscc import find_uscc
+from signing.x509.der import SEQUENCE
+from signing.x509.extensions import Extensions, read_extensions
+from signing.x509.signature import Signed, read_signed
+from signing.x509.uscc import find_uscc
 
 CERTIFICATE_MAX_BYTES: Final = 16 << 10
 CHAIN_MAX: Final = 8

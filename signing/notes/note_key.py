@@ -13,11 +13,12 @@ Keys of other types, and of 0xff with other identifiers, are read and written, b
 from dataclasses import dataclass
 from typing import Final
 
-from signing import ed25519, mldsa44, sm2
+from signing import ed25519, sm2
 from signing.digests import sha256
 from signing.encoding import b64_decode, b64_encode
 from signing.errors import MalformedError
 from signing.keys import PublicKey
+from signing.notes import mldsa44
 
 ED25519: Final = 0x01
 COSIGNATURE: Final = 0x04

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from api.key_lines import key_name
-from api.keyring import KeyFacts
+from api.keys.key_lines import key_name
+from api.keys.keyring import KeyFacts
+from api.keys.organisation_keys import KEPT_ROLES, KeyTerms
+from api.keys.passphrases import ask, read_secret_file
 from api.names import entity_key, organisation
-from api.organisation_keys import KEPT_ROLES, KeyTerms
-from api.passphrases import ask, read_secret_file
 from api.workspace import Workspace
 from materials.identifiers import check_uscc
 from materials.trust.model import Role
 from signing import Algorithm, MalformedError, MemorySigner, RefusedError, Secret, UnavailableError
-from signing.key_forms import parse_private_key
+from signing.forms.key_forms import parse_private_key
 
 
 def new_key(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from api import names
-from api.current_keys import key_base
-from api.keyring import Keyring
-from api.organisation_keys import KEPT_ROLES
+from api.keys.current_keys import key_base
+from api.keys.keyring import Keyring
+from api.keys.organisation_keys import KEPT_ROLES
 from api.parties import party_key
 from materials.trust.model import Entity, Role, TrustKey, TrustList
 from signing import RefusedError

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from signing.der import Element, read_elements
 from signing.errors import MalformedError
+from signing.x509.der import Element, read_elements
 
 BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02

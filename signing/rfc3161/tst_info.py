@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from signing.der import Element, read_elements, read_sequence
-from signing.der_values import (
+from signing.errors import MalformedError, VerificationError
+from signing.rfc3161.der_values import (
     BOOLEAN,
     GENERALIZED_TIME,
     INTEGER,
@@ -20,7 +20,7 @@ from signing.der_values import (
     read_members,
     read_oid,
 )
-from signing.errors import MalformedError, VerificationError
+from signing.x509.der import Element, read_elements, read_sequence
 
 _WHAT: Final = "time stamp"
 _TRUE: Final = b"\xff"

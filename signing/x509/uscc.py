@@ -7,8 +7,8 @@ prefix of ETSI EN 319 412-1 §5.1.4, ``NTRCN-``), serialNumber, OU, O or CN. All
 import re
 from typing import Final
 
-from signing.der import SEQUENCE, read_elements, read_sequence
 from signing.errors import MalformedError
+from signing.x509.der import SEQUENCE, read_elements, read_sequence
 
 _SET: Final = 0x31
 _ORGANISATION_IDENTIFIER: Final = bytes.fromhex("0603550461")

@@ -3,7 +3,7 @@
     request ──▶ authority (HTTP is the caller's) ──▶ response ──▶ token, kept and exchanged ──▶ verified, ever again
 
 What is kept is the TimeStampToken, DER. rfc3161-client (OpenSSL) checks the CMS signature; path and revocation are
-checked as for all certificates (``signing.certificate_path``), and what neither looks at is checked here.
+checked as for all certificates (``signing.x509.path``), and what neither looks at is checked here.
 """
 
 import hashlib
@@ -18,15 +18,10 @@ from cryptography.x509 import load_der_x509_certificate
 from rfc3161_client import VerificationError as SecondVerificationError
 from rfc3161_client import VerifierBuilder, decode_timestamp_response
 
-from signing.certificate_path import VerifiedPath, names_issuer, verify_path
-from signing.certificate_signature import RSA_BITS_MAX, RSA_BITS_MIN
-from signing.certificates import CHAIN_MAX, Certificate, parse_certificate
-from signing.der import read_sequence
-from signing.der_values import BIT_STRING, OCTET_STRING, SEQUENCE, by_tag, der, der_integer, read_integer
 from signing.digests import sha256
 from signing.errors import MalformedError, UnavailableError, VerificationError
-from signing.revocation import RevocationList
-from signing.timestamp_token import (
+from signing.rfc3161.der_values import BIT_STRING, OCTET_STRING, SEQUENCE, by_tag, der, der_integer, read_integer
+from signing.rfc3161.timestamp_token import (
     SHA1,
     SHA256,
     TIMESTAMP_MAX_BYTES,
@@ -35,6 +30,11 @@ from signing.timestamp_token import (
     parse_timestamp,
     sort_certificates,
 )
+from signing.x509.certificates import CHAIN_MAX, Certificate, parse_certificate
+from signing.x509.der import read_sequence
+from signing.x509.path import VerifiedPath, names_issuer, verify_path
+from signing.x509.revocation import RevocationList
+from signing.x509.signature import RSA_BITS_MAX, RSA_BITS_MIN
 
 __all__ = [
     "TIMESTAMP_MAX_BYTES",

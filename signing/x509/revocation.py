@@ -7,10 +7,10 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
-from signing.certificate_signature import Signed, read_signed
-from signing.certificates import read_pem
-from signing.der import SEQUENCE
 from signing.errors import MalformedError
+from signing.x509.certificates import read_pem
+from signing.x509.der import SEQUENCE
+from signing.x509.signature import Signed, read_signed
 
 CRL_MAX_BYTES: Final = 4 << 20
 

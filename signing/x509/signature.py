@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAl
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from signing.algorithms import Algorithm
-from signing.der import SEQUENCE, Element, read_elements, read_sequence
 from signing.dss import der_to_raw
 from signing.errors import MalformedError, VerificationError
-from signing.spki import parse_spki
+from signing.forms.spki import parse_spki
+from signing.x509.der import SEQUENCE, Element, read_elements, read_sequence
 
 RSA_BITS_MIN: Final = 2048
 RSA_BITS_MAX: Final = 8192

@@ -14,10 +14,10 @@ from typing import Final
 from sqlalchemy import Connection
 
 from api import names
-from api.current_keys import counts_now, current_keys, current_names
 from api.home import home_ports
-from api.key_lines import Line, find_line, find_listed, held_name
-from api.keyring import Keyring
+from api.keys.current_keys import counts_now, current_keys, current_names
+from api.keys.key_lines import Line, find_line, find_listed, held_name
+from api.keys.keyring import Keyring
 from api.organisations import KEY_LIFETIME
 from api.registering import publish_list
 from api.trust_lists import publish_trust, renew_trust

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
-from signing import mldsa44
-from signing.cosignature import cosignature_message, read_tree_head, split_time, subtree_message
 from signing.encoding import b64_decode, b64_encode
 from signing.errors import MalformedError, VerificationError
 from signing.keys import PublicKey
-from signing.note_key import COSIGNATURE, ML_DSA_44, SM2_IDENTIFIER, NoteKey, is_key_name
+from signing.notes import mldsa44
+from signing.notes.cosignature import cosignature_message, read_tree_head, split_time, subtree_message
+from signing.notes.note_key import COSIGNATURE, ML_DSA_44, SM2_IDENTIFIER, NoteKey, is_key_name
 
 _DASH: Final = "— "
 

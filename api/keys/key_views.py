@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from api import names
-from api.keyring import KeyFacts
+from api.keys.keyring import KeyFacts
 from api.trust_lists import current_trust, renew_trust
 from api.workspace import Workspace
 from materials.ids import EntityId
@@ -12,7 +12,7 @@ from materials.trust.lists import VerifiedTrustList
 from materials.trust.model import TrustKey
 from materials.trust.rollover import list_keys
 from signing import JsonValue, NoteKey
-from signing.note_key import ED25519
+from signing.notes.note_key import ED25519
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from typing import Final, Literal, cast
 
 from anchors.account import Account, MemoryAccount, account_address
 from api import clock, names
-from api.hsm import Hsm
-from api.hsm_reference import HsmReference, read_reference
-from api.passphrases import check_private
+from api.keys.hsm import Hsm
+from api.keys.hsm_reference import HsmReference, read_reference
+from api.keys.passphrases import check_private
 from signing import (
     ALGORITHM_NAMES,
     Algorithm,

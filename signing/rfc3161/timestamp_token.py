@@ -7,8 +7,8 @@ certificates and no others, no CRLs, no unsigned attributes.
 from dataclasses import dataclass, field
 from typing import Final
 
-from signing.der import Element, read_elements, read_sequence
-from signing.der_values import (
+from signing.errors import MalformedError
+from signing.rfc3161.der_values import (
     INTEGER,
     OCTET_STRING,
     OID,
@@ -22,8 +22,8 @@ from signing.der_values import (
     read_members,
     read_oid,
 )
-from signing.errors import MalformedError
-from signing.tst_info import TstInfo, read_tst_info
+from signing.rfc3161.tst_info import TstInfo, read_tst_info
+from signing.x509.der import Element, read_elements, read_sequence
 
 TIMESTAMP_MAX_BYTES: Final = 64 << 10
 SHA1: Final = "1.3.14.3.2.26"

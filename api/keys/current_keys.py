@@ -4,7 +4,7 @@ Never "the file of that name": after a rotation the older files are still there.
 """
 
 from api import names
-from api.keyring import Keyring
+from api.keys.keyring import Keyring
 from materials.trust.model import Entity, Role, TrustKey, TrustList
 from materials.trust.rollover import list_keys
 from signing import CryptoProfile, KeyId, PublicKey, RefusedError, Signer, UnavailableError

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, Literal
 
-from signing.certificate_signature import check_certificate
-from signing.certificate_status import CertificateStanding, check_status
-from signing.certificates import CHAIN_MAX, Certificate
 from signing.errors import MalformedError, UnavailableError, VerificationError
 from signing.keys import PublicKey
-from signing.revocation import RevocationList
+from signing.x509.certificates import CHAIN_MAX, Certificate
+from signing.x509.revocation import RevocationList
+from signing.x509.signature import check_certificate
+from signing.x509.status import CertificateStanding, check_status
 
 Usage = Literal["signature", "timestamp"]
 

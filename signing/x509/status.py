@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Final
 
-from signing.certificate_signature import check_signature
-from signing.certificates import Certificate
 from signing.errors import UnavailableError, VerificationError
-from signing.revocation import RevocationList, RevokedEntry
+from signing.x509.certificates import Certificate
+from signing.x509.revocation import RevocationList, RevokedEntry
+from signing.x509.signature import check_signature
 
 _KEY_STAYED_SAFE: Final = {"superseded", "cessationOfOperation", "affiliationChanged"}
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from api import names
-from api.keyring import Keyring
+from api.keys.keyring import Keyring
 from materials.ids import EntityId
 from materials.trust.model import Entity, Role
 from signing import Algorithm, CryptoProfile, MalformedError, PublicKey, RefusedError

@@ -10,10 +10,10 @@ from cryptography.x509 import ObjectIdentifier
 
 from signing.algorithms import Algorithm
 from signing.errors import MalformedError
+from signing.forms.spki import CURVES, algorithm_named, algorithm_of, bits_of, decode, identifier_of, key_of_bits
 from signing.keys import PublicKey
 from signing.secret import Secret
 from signing.signers import MemorySigner, join_halves, private_half
-from signing.spki import CURVES, algorithm_named, algorithm_of, bits_of, decode, identifier_of, key_of_bits
 
 _WHAT: Final = "private key"
 

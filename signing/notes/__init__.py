@@ -1,0 +1,1 @@
+"""Signed notes (C2SP): the text, its signature lines, verifier keys and cosignatures."""
