@@ -86,8 +86,8 @@ def make_entity(
         raise MalformedError("form.level", f"level: one of {', '.join(get_args(Level))} is needed")
     entity_id = EntityId(f"uscc:{organisation.uscc}")
     types = tuple(catalogue.by_code(code).vct for code in organisation.types)
-    for role in organisation.roles:
-        organisation.keys.planned(role)  # refuses before any key is made
+    brought = {key.role for key in organisation.own_keys}
+    organisation.keys.check([role for role in organisation.roles if role not in brought])
     keys: list[TrustKey] = []
     for role in organisation.roles:
         own = [key.listed(now) for key in organisation.own_keys if key.role == role]

@@ -56,10 +56,12 @@ class NewWorkspace:
 def create_workspace(folder: Path, new: NewWorkspace) -> bool:
     """Make the workspace in ``folder``; False if there is one already, which stays as it is.
 
-    A run that was cut off is finished by the next one. Raises MalformedError for a bad origin, USCC or region, and
-    UnavailableError if the database or the chain can't be had.
+    A run that was cut off is finished by the next one. Raises MalformedError for a bad origin, USCC or region, or for a
+    key that can't be made in the HSM (nothing is made then); UnavailableError if database or chain can't be had.
     """
     settings = _settings(new)
+    new = _with_hsm(new)
+    new.operator.keys.check(new.operator.roles)
     with _held(folder):
         if (folder / FILE_NAME).exists():
             return False
@@ -90,7 +92,7 @@ def _make(folder: Path, settings: Settings, new: NewWorkspace) -> None:
                 keyring.create(name, kind, in_hsm=new.hsm is not None and kind in KEY_KINDS)
         with workspace.database.answering():
             migrate(workspace.database.engine)
-        _fill(workspace, _with_hsm(new))
+        _fill(workspace, new)
     _write_settings(folder / FILE_NAME, settings)
 
 

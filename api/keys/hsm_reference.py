@@ -79,7 +79,7 @@ def parse_reference(data: bytes) -> HsmReference:
     members = json_object(value, what="HSM key", required=("version", "kind", "label", "public"))
     if members["version"] != VERSION:
         raise MalformedError("form.version", f"HSM key: the version is not {VERSION}")
-    kind, label = (json_str(members[name], what=f"HSM key {name}", max_length=255) for name in ("kind", "label"))
+    kind, label = (json_str(members[name], what=f"HSM key {name}", max_length=64) for name in ("kind", "label"))
     if not label:
         raise MalformedError("form.type", "HSM key: the label is empty")
     if kind not in KEY_KINDS:

@@ -1,5 +1,6 @@
 """Which keys an organisation gets in the trust list: made and kept here, or its own, bare or with a certificate."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -9,6 +10,7 @@ from materials.ids import EntityId
 from materials.trust.model import Entity, Role
 from signing import Algorithm, CryptoProfile, MalformedError, PublicKey, RefusedError
 from signing.algorithms import ALGORITHMS
+from signing.hsm import KEY_KINDS
 
 KeyProfile = Literal["INTL", "GM", "dual"]
 """``dual``: two issuing keys, so that each statement carries a signature of either family; other keys as in INTL."""
@@ -45,6 +47,18 @@ class KeyTerms:
         """The algorithms of the keys in this role; raises MalformedError (``key.algorithms``)."""
         profile = self.profile or "INTL"
         return self.asked(role) or (_ISSUING[profile] if role == "issue" else (_OTHER[profile],))
+
+    def check(self, roles: Collection[Role]) -> None:
+        """Return if each key can be made where it is wanted; asked first, so that none is made if one can't be.
+
+        Raises MalformedError (``key.algorithms``, ``hsm.algorithm``).
+        """
+        wanted = {algorithm for role in roles for algorithm in self.planned(role)}
+        for algorithm in sorted(wanted.difference(KEY_KINDS) if self.in_hsm else ()):
+            message = (
+                f"HSM: {algorithm} keys can't be made in a token; nothing was made. Make them in files, without HSM"
+            )
+            raise MalformedError("hsm.algorithm", message)
 
 
 def kept_keys(

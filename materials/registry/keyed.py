@@ -11,12 +11,8 @@ def keyed_hash(secret: bytes, context: str, value: JsonValue) -> bytes:
     """HMAC-SHA-256 (RFC 2104) under the home's secret over the context and the canonical JSON of ``value``; 32 bytes.
 
     ``context`` keeps hashes made for different ends apart. Raises MalformedError: ``key.form`` for a secret below 32
-    bytes, ``form.text`` for text that has no UTF-8 form.
+    bytes, ``form.json`` for text that has no UTF-8 form.
     """
     if len(secret) < _MIN_SECRET:
         raise MalformedError("key.form", "the home secret is shorter than 32 bytes")
-    try:
-        message = dump_json([context, value])
-    except UnicodeEncodeError:
-        raise MalformedError("form.text", "a lone surrogate in text") from None
-    return hmac.digest(secret, message, "sha256")
+    return hmac.digest(secret, dump_json([context, value]), "sha256")

@@ -138,3 +138,13 @@ def test_one_login_that_ends_with_the_workspace(home: Path, soft_token: SoftToke
             workspace.keyring.create(names.LOG_KEY, "Ed25519", in_hsm=True)
         assert refused.value.code == "keyfile.exists"
     assert private_keys() == 0
+
+
+@pytest.mark.parametrize("profile", ["GM", "dual"])
+def test_keys_that_no_token_can_hold_are_refused_before_any_is_made(
+    soft_token: SoftToken, tmp_path: Path, profile: str
+) -> None:
+    token = ("--hsm-module", soft_token.module, "--hsm-token", soft_token.label)
+    ran = ematerials("init", tmp_path / "home", *token, "--profile", profile, "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (1, "hsm.algorithm")
+    assert not (tmp_path / "home").exists()
