@@ -60,6 +60,7 @@ _CODES: Final = {
     "database.unavailable": "数据库无应答",
     "database.damaged": "数据库已损坏，无法读取",
     "file.unavailable": "文件无法读取或写入",
+    "verify.busy": "核验请求过多，请稍后再试",
     "trust.expired": "信任文件已过期，请取得新的信任文件",
     "status.revoked": "已由颁发机构撤销、注销或吊销",
     "status.suspended": "暂扣中",

@@ -25,6 +25,7 @@ from api.http import (
 )
 from api.http.background import Anchoring
 from api.http.guesses import GuessLimit
+from api.http.slots import VerificationSlots
 from api.http.stamping import Stamping
 from api.http.witnessing import Witnesses
 from api.workspace import Workspace
@@ -65,6 +66,7 @@ def create_app(workspace: Workspace) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.workspace, app.state.anchoring, app.state.guesses = workspace, anchoring, GuessLimit()
+    app.state.slots = VerificationSlots()
     app.state.witnesses = witnesses
     for routes in (routes_materials, routes_grants, routes_verify, routes_public, routes_log):
         app.include_router(routes.router)

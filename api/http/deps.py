@@ -15,6 +15,7 @@ from api.http.background import Anchoring
 from api.http.bodies import read_body, receive, receive_head
 from api.http.guesses import GuessLimit
 from api.http.signatures import ReceivedRequest
+from api.http.slots import VerificationSlots
 from api.http.witnessing import Witnesses
 from api.workspace import Workspace
 
@@ -39,10 +40,16 @@ def _guesses(request: Request) -> GuessLimit:
     return guesses
 
 
+def _slots(request: Request) -> VerificationSlots:
+    slots: VerificationSlots = request.app.state.slots
+    return slots
+
+
 Home = Annotated[Workspace, Depends(_workspace)]
 AnchoringState = Annotated[Anchoring, Depends(_anchoring)]
 WitnessesState = Annotated[Witnesses, Depends(_witnesses)]
 Guesses = Annotated[GuessLimit, Depends(_guesses)]
+Slots = Annotated[VerificationSlots, Depends(_slots)]
 Received = Annotated[ReceivedRequest, Depends(receive)]
 ReceivedHead = Annotated[ReceivedRequest, Depends(receive_head)]
 

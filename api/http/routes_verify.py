@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from api import clock
 from api.http import models
 from api.http.bodies import JSON_TYPE, read_body, to_model
-from api.http.deps import Guesses, Home
+from api.http.deps import Guesses, Home, Slots
 from api.http.guesses import GuessLimit
 from api.http.openapi import ERRORS, public_body
 from api.http.routes_materials import BUNDLE_TYPE
@@ -66,9 +66,17 @@ Demands = Annotated[_Demands, Depends(_demands)]
 
 
 @router.post("/verify", openapi_extra=_BODY)
-def verify(workspace: Home, guesses: Guesses, demands: Demands, question: Question) -> models.Report | models.FileMatch:
+def verify(
+    workspace: Home, guesses: Guesses, slots: Slots, demands: Demands, question: Question
+) -> models.Report | models.FileMatch:
     """核验 · Verify a bundle by this home's trust list, now; or match a file to a material. Public."""
-    media_type, body = question
+    with slots.held():
+        return _answer(workspace, guesses, demands, *question)
+
+
+def _answer(
+    workspace: Workspace, guesses: GuessLimit, demands: _Demands, media_type: str, body: bytes
+) -> models.Report | models.FileMatch:
     if media_type != JSON_TYPE:
         return _judge(workspace, demands, body)
     value = parse_json(body, what="body", max_bytes=MAX_WRAPPED_BYTES)
