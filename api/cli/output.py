@@ -20,6 +20,7 @@ EXIT_UNDETERMINED: Final = 2
 EXIT_EQUIVOCATION: Final = 3
 EXIT_USAGE: Final = 64
 EXIT_UNAVAILABLE: Final = 69
+_TWO_TREES: Final = ("log.behind-chain", "log.fork")
 
 LATEST_TIME: Final = 253402300800  # the year 10000
 _PIPED_WIDTH: Final = 140
@@ -51,9 +52,11 @@ def print_json(value: Mapping[str, JsonValue] | JsonValue) -> None:
 
 
 def exit_code_of(error: LedgerError) -> int:
-    """64 without a workspace, 69 if something else could not be had, 1 for what is wrong or refused."""
+    """64 without a workspace, 3 if log and chain contradict each other, 69 if something could not be had, 1 else."""
     if error.code == "workspace.missing":
         return EXIT_USAGE
+    if error.code in _TWO_TREES:
+        return EXIT_EQUIVOCATION
     return EXIT_UNAVAILABLE if isinstance(error, UnavailableError) else EXIT_INVALID
 
 
