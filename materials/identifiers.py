@@ -11,14 +11,13 @@ from datetime import date
 from typing import Final, NewType
 
 from signing.errors import MalformedError
+from signing.x509.uscc import USCC_FORM, uscc_check_character
 
 Uscc = NewType("Uscc", str)
 CitizenId = NewType("CitizenId", str)
 
 LICENCE_ROOT: Final = "1.2.156.3005.2"
 
-_USCC_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-_USCC: Final = re.compile(r"[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}")
 _ORGANISATION_WEIGHTS: Final = (3, 7, 9, 10, 5, 8, 4, 2)
 _CITIZEN: Final = re.compile(r"[0-9]{17}[0-9Xx]")
 _CITIZEN_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -32,10 +31,9 @@ def check_uscc(text: str, *, what: str = "USCC") -> Uscc:
 
     Raises MalformedError: ``form.uscc`` or ``form.check-character``.
     """
-    if not _USCC.fullmatch(text):
+    if not USCC_FORM.fullmatch(text):
         raise MalformedError("form.uscc", f"{what}: not 18 characters of the form of GB 32100")
-    total = sum(_USCC_ALPHABET.index(char) * pow(3, place, 31) for place, char in enumerate(text[:17]))
-    if _USCC_ALPHABET[-total % 31] != text[17]:
+    if uscc_check_character(text) != text[17]:
         raise MalformedError("form.check-character", f"{what}: the check character of GB 32100 does not fit")
     return Uscc(text)
 

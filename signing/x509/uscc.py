@@ -16,7 +16,8 @@ _PLACES: Final = {_ORGANISATION_IDENTIFIER, *(bytes.fromhex(f"06035504{last}") f
 _ENCODINGS: Final = {0x0C: "utf-8", 0x13: "ascii", 0x14: "ascii", 0x16: "ascii", 0x1E: "utf-16-be"}
 _PREFIX: Final = re.compile(r"[A-Z]{3}CN-")
 _ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-_USCC: Final = re.compile(f"[{_ALPHABET}]{{2}}[0-9]{{6}}[{_ALPHABET}]{{10}}")
+USCC_FORM: Final = re.compile(f"[{_ALPHABET}]{{2}}[0-9]{{6}}[{_ALPHABET}]{{10}}")
+"""18 characters, without the check character's sum."""
 
 
 def find_uscc(name: bytes) -> str | None:
@@ -46,7 +47,10 @@ def _attributes(name: bytes) -> list[tuple[bytes, str]]:
 
 
 def _is_uscc(text: str) -> bool:
-    if not _USCC.fullmatch(text):
-        return False
+    return USCC_FORM.fullmatch(text) is not None and uscc_check_character(text) == text[17]
+
+
+def uscc_check_character(text: str) -> str:
+    """The 18th character that GB 32100-2015 wants after the first 17 of ``text``, which has the form."""
     total = sum(_ALPHABET.index(char) * pow(3, place, 31) for place, char in enumerate(text[:17]))
-    return _ALPHABET[-total % 31] == text[17]
+    return _ALPHABET[-total % 31]
