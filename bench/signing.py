@@ -64,7 +64,7 @@ class Pair:
     """The same work done by us and by the bare library, and the share of its speed that we must reach (0: for show)."""
 
     name: str
-    library: str
+    peer: str
     ours: Action
     theirs: Action
     target: float = 0
@@ -197,8 +197,8 @@ def compare(pair: Pair, seconds: float) -> list[dict[str, object]]:
     ratio = statistics.median(their_time / our_time for our_time, their_time in rounds)
     return [
         figure(f"{pair.name}: ours", ours, "1/s"),
-        figure(f"{pair.name}: {pair.library}", theirs, "1/s"),
-        figure(f"{pair.name}: ours / {pair.library}", ratio, "ratio", target=pair.target),
+        figure(f"{pair.name}: {pair.peer}", theirs, "1/s"),
+        figure(f"{pair.name}: ours / {pair.peer}", ratio, "ratio", target=pair.target),
     ]
 
 

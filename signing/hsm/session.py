@@ -71,7 +71,7 @@ class _Module:
     """
 
     path: str
-    library: Any
+    lib: Any
     process: int
     lock: Lock = field(default_factory=Lock)
     starts: int = 1
@@ -84,12 +84,12 @@ class _Module:
     def token(self, label: str) -> pkcs11.Token:
         """The one token of that label that is present now."""
         try:
-            tokens = list(self.library.get_tokens(token_label=label))
+            tokens = list(self.lib.get_tokens(token_label=label))
         except PKCS11Error:  # other code of this process may have finalised the module
             tokens = []
         if not tokens:
             self.restart()
-            tokens = list(self.library.get_tokens(token_label=label))
+            tokens = list(self.lib.get_tokens(token_label=label))
         if len(tokens) != 1:
             found = "no token has" if not tokens else f"{len(tokens)} tokens have"
             raise UnavailableError("hsm.token", f"{self.path}: {found} the label {label!r}")
@@ -103,8 +103,8 @@ class _Module:
         """
         self.starts += 1
         with suppress(PKCS11Error):
-            self.library.finalize()
-        self.library.initialize()
+            self.lib.finalize()
+        self.lib.initialize()
 
 
 @dataclass(frozen=True, slots=True)

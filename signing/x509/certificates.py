@@ -135,5 +135,7 @@ def _read_meaning(der: bytes) -> tuple[int, int, Extensions]:
             raise ValueError
         not_before, not_after = parsed.not_valid_before_utc, parsed.not_valid_after_utc
         return int(not_before.timestamp()), int(not_after.timestamp()), read_extensions(parsed.extensions)
+    except MemoryError:
+        raise  # says nothing about what was read
     except Exception:  # it reads late, and raises a dozen types: DuplicateExtension, InvalidVersion, ValueError …
         raise MalformedError("certificate.form", "certificate: not of the form of RFC 5280") from None

@@ -62,6 +62,8 @@ def parse_crl(data: bytes) -> RevocationList:
         raise MalformedError("certificate.crl", "revocation list: not exactly one, or without an issuer")
     try:
         return _read_meaning(blocks[0], fields[1].whole, signed)
+    except MemoryError:
+        raise  # says nothing about what was read
     except Exception:  # cryptography reads late, and raises a dozen types; a list without nextUpdate ends here too
         raise MalformedError("certificate.crl", "revocation list: not of the form of RFC 5280") from None
 

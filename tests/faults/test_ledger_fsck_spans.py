@@ -15,6 +15,7 @@ from ledger.fsck import Course, Scan, fsck
 from ledger.fsck_position import Position, format_position, parse_position
 from ledger.fsck_rows import Finding
 from ledger.fsck_scan import Scanned, Span, scan_span
+from ledger.hashing import LeafHash
 from ledger.tables import checkpoints, entries, metadata, tiles
 from ledger.tree import Frontier
 from signing import MalformedError, UnavailableError
@@ -68,17 +69,13 @@ def test_one_flipped_bit_anywhere_is_found_as_without_spans(engine: Engine) -> N
     for table, key in rows:
         for column in table.columns:
             for position in (0, 131):
-                good = flip_row(engine, table, key, column.name, position)
+                good = flip(engine, table, key, column.name, position)
                 by_spans, by_entries = found_by(engine, 1), found_by(engine, NEVER)
                 back = {**key, column.name: flipped(good, position)} if column.name in key else key
-                flip_row(engine, table, back, column.name, position)
+                flip(engine, table, back, column.name, position)
                 assert by_spans == by_entries, f"{table.name} {key} {column.name}"
                 assert by_spans
     assert found_by(engine, 1) == []
-
-
-def flip_row(engine: Engine, table: object, key: dict[str, object], column: str, position: int) -> object:
-    return flip(engine, table, key, column, position)  # type: ignore[arg-type]  # a table, and keys of any type
 
 
 def test_damage_in_each_span_is_named(engine: Engine) -> None:
@@ -184,11 +181,11 @@ def test_the_position_is_read_strictly() -> None:
 
 
 def test_a_frontier_takes_whole_subtrees() -> None:
-    leaves = [bytes([number]) * 32 for number in range(64)]
-    whole = Frontier().extend(leaves).frontier  # type: ignore[arg-type]  # any 32 bytes
+    leaves = [LeafHash(bytes([number]) * 32) for number in range(64)]
+    whole = Frontier().extend(leaves).frontier
     by_eights = Frontier()
     for at in range(0, 64, 8):
-        part = Frontier().extend(leaves[at : at + 8]).frontier  # type: ignore[arg-type]  # any 32 bytes
+        part = Frontier().extend(leaves[at : at + 8]).frontier
         by_eights = by_eights.extend_by_subtree(3, part.root())
     assert by_eights == whole
     with pytest.raises(MalformedError):

@@ -2,6 +2,7 @@
 
 import random
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -73,8 +74,8 @@ def test_every_inclusion_proof(size: int) -> None:
     for index in range(size):
         good = prove_inclusion(index, size, Nodes())
         assert list(good) == inclusion(index, 0, size)
-        arguments = {"index": index, "size": size, "leaf": LEAVES[index], "proof": good, "root": top}
-        verify_inclusion(**arguments)  # type: ignore[arg-type]  # a dict of different types
+        arguments: dict[str, Any] = {"index": index, "size": size, "leaf": LEAVES[index], "proof": good, "root": top}
+        verify_inclusion(**arguments)
         for changed in (
             *({"proof": flipped(good, at)} for at in range(len(good))),
             {"proof": good[:-1] if good else (top,)},
@@ -89,7 +90,7 @@ def test_every_inclusion_proof(size: int) -> None:
             {"root": RootHash(LEAVES[130])},
         ):
             with pytest.raises(VerificationError):
-                verify_inclusion(**(arguments | changed))  # type: ignore[arg-type]  # a dict of different types
+                verify_inclusion(**(arguments | changed))
 
 
 @pytest.mark.parametrize("new", range(2, 131))
@@ -98,14 +99,14 @@ def test_every_consistency_proof(new: int) -> None:
     for old in range(1, new):
         good = prove_consistency(old, new, Nodes())
         assert list(good) == consistency(old, 0, new, known=True)
-        arguments = {
+        arguments: dict[str, Any] = {
             "old_size": old,
             "old_root": RootHash(root(0, old)),
             "new_size": new,
             "new_root": new_root,
             "proof": good,
         }
-        verify_consistency(**arguments)  # type: ignore[arg-type]  # a dict of different types
+        verify_consistency(**arguments)
         for changed in (
             *({"proof": flipped(good, at)} for at in range(len(good))),
             {"proof": good[:-1]},
@@ -117,7 +118,7 @@ def test_every_consistency_proof(new: int) -> None:
             {"new_root": RootHash(LEAVES[130])},
         ):
             with pytest.raises(VerificationError):
-                verify_consistency(**(arguments | changed))  # type: ignore[arg-type]  # a dict of different types
+                verify_consistency(**(arguments | changed))
 
 
 @pytest.mark.parametrize("seed", range(4))
