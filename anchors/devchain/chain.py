@@ -15,7 +15,7 @@ from anchors.devchain.mining import NO_QUORUM, Sealers, Terms, genesis_block, mi
 from anchors.devchain.params import Params, param
 from anchors.devchain.pool import Pool
 from anchors.devchain.rpc_errors import READ_ONLY, RpcError
-from anchors.devchain.sealing import address_of
+from anchors.devchain.sealing import Vote, address_of
 from anchors.devchain.submission import check_submission
 from anchors.devchain.transactions import SignedTransaction
 from anchors.devchain.view import GENESIS_NUMBER, View
@@ -112,6 +112,11 @@ class ReadOnlyDevChain:
     def handle(self, body: bytes) -> bytes:
         """Answer one HTTP body, a request or a batch (see ``rpc.answer_body``)."""
         return rpc.answer_body(self.dispatch, body)
+
+    def validators(self) -> tuple[bytes, ...]:
+        """Return the validator set of the next block, ascending."""
+        with self._database.reading() as connection:
+            return tuple(records.validator_keys(connection, active=True))
 
     def close(self) -> None:
         """Close the database; the chain can't be used after."""
@@ -216,11 +221,6 @@ class DevChain(ReadOnlyDevChain):
             for header in replaced:
                 self._mine(connection, [], timestamp=max(self._clock(), header.timestamp + 1))
 
-    def validators(self) -> tuple[bytes, ...]:
-        """Return the validator set of the next block, ascending."""
-        with self._database.reading() as connection:
-            return tuple(records.validator_keys(connection, active=True))
-
     def stop_validator(self, address: bytes) -> None:
         """Let a validator seal nothing more. Below the quorum no block is made and transactions wait."""
         self._stopped.add(address)
@@ -233,11 +233,34 @@ class DevChain(ReadOnlyDevChain):
 
     def new_validator(self) -> bytes:
         """Make and keep a validator key that is not in the set yet; return its address."""
-        secret = self._random_bytes(32)
-        address = address_of(secret)
         with self._database.writing() as connection:
+            known = records.validator_keys(connection, active=False)
+            address, secret = self._draw_key()
+            while address in known:  # random bytes from a seed begin again when the chain is opened again
+                address, secret = self._draw_key()
             records.insert_validator(connection, address, secret)
         return address
+
+    def vote_validator(self, subject: bytes, *, add: bool) -> int:
+        """Add a known validator to the set, or drop one, as Besu's validators do it: by votes in block headers.
+
+        One empty block for each vote, each by another proposer, until more than half have voted; the set changes with
+        the block after them, whose number is returned. Raises ValueError for a validator that can't be added or
+        dropped, UnavailableError (``devchain.no-quorum``).
+        """
+        with self._database.writing() as connection:
+            keys = records.validator_keys(connection, active=True)
+            known = records.validator_keys(connection, active=False).keys()
+            if subject not in (known - keys.keys() if add else keys) or (not add and len(keys) == 1):
+                raise ValueError("validator: unknown, in the set already, not in it, or the last one")
+            for _ in range(len(keys) // 2 + 1):
+                last = self._mine(connection, [], timestamp=self._clock(), vote=Vote(subject, add))
+            records.set_active_validators(connection, keys.keys() ^ {subject})
+            return last.header.number + 1
+
+    def _draw_key(self) -> tuple[bytes, bytes]:
+        secret = self._random_bytes(32)
+        return address_of(secret), secret
 
     def set_validators(self, addresses: Collection[bytes]) -> None:
         """Make these known validators the set from the next block on. Raises ValueError for an unknown one."""
@@ -287,9 +310,10 @@ class DevChain(ReadOnlyDevChain):
         *,
         timestamp: int,
         round_number: int = 0,
+        vote: Vote | None = None,
     ) -> Block:
         sealers = Sealers(records.validator_keys(connection, active=True), self._stopped)
-        terms = Terms(chain_id=self.chain_id, timestamp=timestamp, round_number=round_number)
+        terms = Terms(chain_id=self.chain_id, timestamp=timestamp, round_number=round_number, vote=vote)
         return mine_block(connection, self._machine, sealers, transactions, terms)
 
     def _find_waiting(self, transaction_hash: bytes, /) -> SignedTransaction | None:

@@ -19,7 +19,7 @@ from anchors.devchain.blocks import (
 )
 from anchors.devchain.database import NodeTable
 from anchors.devchain.machine import BlockContext, Machine
-from anchors.devchain.sealing import Header, encode_extra, quorum, seal
+from anchors.devchain.sealing import Header, Vote, encode_extra, quorum, seal
 from anchors.devchain.state import EMPTY_ROOT
 from anchors.devchain.transactions import SignedTransaction
 from signing.errors import UnavailableError
@@ -52,6 +52,7 @@ class Terms:
     chain_id: int
     timestamp: int
     round_number: int = 0
+    vote: Vote | None = None
 
 
 def genesis_block(validators: Sequence[bytes]) -> Block:
@@ -101,7 +102,9 @@ def mine_block(
     state_root, outcomes = machine.execute(nodes, parent.header.state_root, context, messages)
     receipts = receipts_of(outcomes)
     header = _header(parent, context, state_root, transactions, receipts)
-    block_hash, raw = seal(header, validators=sorted(sealers.keys), round_number=terms.round_number, keys=running)
+    block_hash, raw = seal(
+        header, validators=sorted(sealers.keys), vote=terms.vote, round_number=terms.round_number, keys=running
+    )
     included = tuple(
         IncludedTransaction(transaction, position, receipt)
         for position, (transaction, receipt) in enumerate(zip(transactions, receipts, strict=True))

@@ -88,14 +88,34 @@ def quorum(validators: int) -> int:
     return -(-2 * validators // 3)
 
 
-def encode_extra(validators: Sequence[bytes], *, round_number: int = 0, seals: Sequence[bytes] = ()) -> bytes:
-    """Encode extraData: vanity, validators, no vote (an empty list in QBFT), round, seals."""
-    encoded: bytes = rlp.encode([_VANITY, list(validators), [], round_number, list(seals)])
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What the proposer of a block proposes: to add ``subject`` to the validators, or to drop it."""
+
+    subject: bytes
+    add: bool
+
+    def item(self) -> list[bytes]:
+        """Return it as it stands in extraData."""
+        return [self.subject, b"\xff" if self.add else b""]
+
+
+def encode_extra(
+    validators: Sequence[bytes], *, vote: Vote | None = None, round_number: int = 0, seals: Sequence[bytes] = ()
+) -> bytes:
+    """Encode extraData: vanity, validators, vote (none is an empty list in QBFT), round, seals."""
+    voted = [] if vote is None else vote.item()
+    encoded: bytes = rlp.encode([_VANITY, list(validators), voted, round_number, list(seals)])
     return encoded
 
 
 def seal(
-    header: Header, *, validators: Sequence[bytes], round_number: int, keys: Mapping[bytes, bytes]
+    header: Header,
+    *,
+    validators: Sequence[bytes],
+    vote: Vote | None,
+    round_number: int,
+    keys: Mapping[bytes, bytes],
 ) -> tuple[bytes, bytes]:
     """Seal ``header`` (its ``extra`` is ignored) with ``keys`` (address to secret); return on-chain hash and RLP.
 
@@ -103,7 +123,7 @@ def seal(
     """
 
     def extended(round_number: int, seals: Sequence[bytes] = ()) -> bytes:
-        extra = encode_extra(validators, round_number=round_number, seals=seals)
+        extra = encode_extra(validators, vote=vote, round_number=round_number, seals=seals)
         return replace(header, extra=extra).encode()
 
     seal_hash = keccak(extended(round_number))

@@ -7,6 +7,7 @@ import typer
 
 from api.cli import (
     checks,
+    devchain,
     grants,
     keys,
     logs,
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 _GROUPS = (
     *(workspaces, trust, organisations, keys, material, verifying),
-    *(grants, usage, timestamps, logs, witness, checks, serving),
+    *(grants, usage, timestamps, logs, witness, checks, devchain, serving),
 )
 for group in _GROUPS:
     group.add_to(app)
