@@ -12,7 +12,6 @@ class Secret(bytes):
     """
 
     __slots__ = ()
-    __hash__ = None  # type: ignore[assignment]  # mypy knows no other spelling for "not hashable" in a subclass
 
     def __repr__(self) -> str:
         return "Secret(…)"
