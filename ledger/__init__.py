@@ -15,6 +15,7 @@ from ledger.checkpoint import (
     sign_checkpoint,
     verify_extension,
 )
+from ledger.child import open_child_entry, parse_child_entry
 from ledger.hashing import EMPTY_ROOT, LeafHash, RootHash, leaf_hash, node_hash
 from ledger.policy import Policy, VerifiedCheckpoint
 from ledger.policy_file import parse_policy
@@ -64,7 +65,9 @@ __all__ = [
     "leaf_hash",
     "node_hash",
     "open_checkpoint",
+    "open_child_entry",
     "parse_checkpoint",
+    "parse_child_entry",
     "parse_policy",
     "parse_receipt",
     "parse_tile_path",

@@ -8,13 +8,14 @@
 """
 
 import sqlite3
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExecutionContext
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from ledger.statements import BINARY
 from signing import MalformedError
 
 BUSY_TIMEOUT_SECONDS: Final = 30
@@ -68,19 +69,24 @@ def _open_sqlite(url: URL, busy_timeout_seconds: int) -> Engine:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        connection.execute("PRAGMA temp_store = MEMORY")  # what a savepoint may take back: no temporary file for it
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")  # what is erased leaves no free page behind
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         read_only = bool(connection.get_execution_options().get(_READ_ONLY, False))
-        connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
+        if connection.info.get(_READ_ONLY, False) is not read_only:
+            connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
+            connection.info[_READ_ONLY] = read_only
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
 
 
 def _open_postgresql(url: URL, busy_timeout_seconds: int) -> Engine:
+    from psycopg.pq import Format  # only where there is a PostgreSQL
+
     engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
@@ -92,5 +98,10 @@ def _open_postgresql(url: URL, busy_timeout_seconds: int) -> Engine:
         cursor.execute(f"SET lock_timeout = '{busy_timeout_seconds}s'")
         cursor.close()
         connection.commit()
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def set_form(_: Connection, cursor: Any, __: str, ___: Any, context: ExecutionContext | None, ____: bool) -> None:
+        if context is not None and context.execution_options.get(BINARY):
+            cursor.format = Format.BINARY
 
     return engine

@@ -4,6 +4,7 @@
     <directory>/tile/<L>/<N>[.p/<W>]
     <directory>/checkpoints/<size>        every checkpoint that was ever signed
     <directory>/checkpoint
+    <directory>/cosigned                  the newest checkpoint that the log's witness policy accepts, if there is one
 
 A crash leaves a valid log of the old size; the next run goes on from there. Full tiles are written once. Partial ones
 are written for each published checkpoint whose tile is not full yet; they stay, since older readers may still want
@@ -13,7 +14,7 @@ further cosignatures only while it is the latest, so of the older ones only the 
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -29,17 +30,32 @@ from signing import LedgerError, VerificationError
 
 CHECKPOINT_FILE: Final = "checkpoint"
 HISTORY: Final = "checkpoints"
+COSIGNED_FILE: Final = "cosigned"
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What readers are shown: ``cosigned``, the newest checkpoint that the log's witness policy accepts, if there is
+    one; ``only_cosigned``, whether the file ``checkpoint`` is no other either.
+    """
+
+    cosigned: bytes | None = field(default=None, repr=False)
+    only_cosigned: bool = False
+
+
+SIGNED: Final = Publication()
+"""Without witnesses: every checkpoint that the log signed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What is in the directory now, and how many files this run wrote."""
+    """The checkpoint that the directory shows now (of size 0: none yet), and how many files this run wrote."""
 
     checkpoint: Checkpoint
     files_written: int
 
 
-def export_log(log: LogReader, directory: Path) -> Exported:
+def export_log(log: LogReader, directory: Path, publication: Publication = SIGNED) -> Exported:
     """Bring ``directory`` up to the latest checkpoint of ``log``; give the log a connection of ``reading(engine)``.
 
     Raises VerificationError: ``export.other-log`` or ``export.newer`` if the directory holds another log or a larger
@@ -61,7 +77,13 @@ def export_log(log: LogReader, directory: Path) -> Exported:
             written += _write_once(directory / tile_path(tile), _checked(log, tile, nodes))
         for size, published in _history(log, _history_start(directory, old), head):
             written += _write_note(directory / HISTORY / str(size), published)
-        return Exported(head, written + _write_note(directory / CHECKPOINT_FILE, note))
+        cosigned = publication.cosigned
+        if cosigned is not None:
+            written += _write_note(directory / COSIGNED_FILE, cosigned)
+        shown = cosigned if publication.only_cosigned else note
+        if shown is None or (shown_head := read_checkpoint(shown)).size < old.size:
+            return Exported(old, written)  # what was shown is not taken back
+        return Exported(shown_head, written + _write_note(directory / CHECKPOINT_FILE, shown))
 
 
 def _published(directory: Path, head: Checkpoint) -> Checkpoint:

@@ -127,16 +127,23 @@ class _LogCheck:
         for root in position.roots:
             yield from self._go_over(levels, root)
         self._signed_size = position.signed_size
-        starts = range(self._next, stored - span_size + 1, span_size)
-        for scanned in self._scan(Span(self._key, number, start, levels) for start in starts):
-            if scanned is None:
-                return
-            wrong = [*self._signed_roots(scanned), *self._go_over(levels, scanned.root)]
-            yield from wrong
-            if wrong:
-                return
-            position = Position((*position.roots, scanned.root), self._signed_size)
-            self._course.reached(origin, position, self._next, stored)
+        for size_in_levels in (levels, levels - 1):  # what is left at the end by smaller ones
+            for scanned in self._scan(self._spans(number, size_in_levels, stored)):
+                if scanned is None:
+                    return
+                wrong = [*self._signed_roots(scanned), *self._go_over(size_in_levels, scanned.root)]
+                yield from wrong
+                if wrong:
+                    return
+                if size_in_levels == levels:
+                    position = Position((*position.roots, scanned.root), self._signed_size)
+                    self._course.reached(origin, position, self._next, stored)
+
+    def _spans(self, number: int, levels: int, stored: int) -> Iterator[Span]:
+        """The spans of this size, at least one level of tiles, from here to the end."""
+        size = 1 << TILE_HEIGHT * levels
+        for start in range(self._next, stored - size + 1, size) if levels else ():
+            yield Span(self._key, number, start, levels)
 
     def _signed_roots(self, scanned: Scanned) -> Iterator[Finding]:
         """Compare the roots of checkpoints in a span that is gone over next."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from ledger.bulk import find_leaves
+from ledger.bulk import indices_of
 from ledger.checkpoint import open_checkpoint
 from ledger.fsck_rows import raw
 from ledger.hashing import LeafHash, node_hashes
@@ -114,8 +114,8 @@ def _hash_row(data: Any) -> list[LeafHash]:
 def _look_up(connection: Connection, span: Span, leaves: Sequence[bytes]) -> None:
     """Each entry must be found by its leaf hash. Looked up in their order: neighbours lie on one page of the index."""
     order = sorted(range(len(leaves)), key=leaves.__getitem__)
-    found = dict(find_leaves(connection, span.log, [LeafHash(leaves[number]) for number in order]))
-    _demand(list(map(found.get, range(len(order)))) == [span.start + number for number in order])
+    found = indices_of(connection, span.log, [LeafHash(leaves[number]) for number in order])
+    _demand(found == ",".join([str(span.start + number) for number in order]))
 
 
 def _tree(leaves: Sequence[bytes]) -> list[Sequence[bytes]]:

@@ -3,20 +3,19 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ledger.statements import Statement
 from ledger.tables import heads
 from ledger.terms import LogTerms
 from ledger.tree import Frontier
 from signing import MalformedError, NoteKey, UnavailableError, VerificationError
 
-_LOCK: Final = select(heads).where(heads.c.origin == bindparam("of")).with_for_update()
-_MOVE: Final = (
-    update(heads)
-    .where(heads.c.origin == bindparam("of"), heads.c.size == bindparam("at"))
-    .values(size=bindparam("size"), frontier=bindparam("frontier"))
+_LOCK: Final = Statement(
+    "SELECT * FROM log_heads WHERE origin = ?", postgresql="SELECT * FROM log_heads WHERE origin = ? FOR UPDATE"
 )
+_MOVE: Final = Statement("UPDATE log_heads SET size = ?, frontier = ? WHERE origin = ? AND size = ?")
 
 
 def damaged(message: str) -> VerificationError:
@@ -37,9 +36,10 @@ def lock_head(connection: Connection, origin: str) -> Head:
 
     Raises UnavailableError ``log.unknown``, VerificationError ``log.damaged``.
     """
-    row = connection.execute(_LOCK, {"of": origin}).one_or_none()
-    if row is None:
+    found = _LOCK.rows(connection, origin)
+    if not found:
         raise UnavailableError("log.unknown", "this database holds no log of that origin")
+    row = found[0]
     terms = _terms(row)
     try:
         return Head(terms, Frontier.from_bytes(row.size, row.frontier))
@@ -63,9 +63,7 @@ def create_head(connection: Connection, key: NoteKey, entry_limit: int) -> Head:
 
 def move_head(connection: Connection, old: Head, grown: Frontier) -> None:
     """Compare and swap: the row must still be at the size it was locked with. Raises VerificationError."""
-    values = {"of": old.terms.origin, "at": old.frontier.size, "size": grown.size, "frontier": grown.to_bytes()}
-    moved = connection.execute(_MOVE, values)
-    if moved.rowcount != 1:
+    if _MOVE.run(connection, grown.size, grown.to_bytes(), old.terms.origin, old.frontier.size) != 1:
         raise damaged("log_heads: the head moved while it was locked")
 
 
@@ -79,8 +77,19 @@ def list_logs(connection: Connection) -> list[LogTerms]:
     return [_terms(row) for row in connection.execute(select(heads).order_by(heads.c.origin))]
 
 
+def list_origins(connection: Connection) -> list[str]:
+    """The origins of all head rows, whatever else is in them."""
+    return [origin for origin in connection.scalars(select(heads.c.origin)) if isinstance(origin, str)]
+
+
+def log_of_number(connection: Connection, number: int) -> LogTerms | None:
+    """The terms of the log with this number, if there is one. Raises VerificationError ``log.damaged``."""
+    row = connection.execute(select(heads).where(heads.c.log == number)).one_or_none()
+    return None if row is None else _terms(row)
+
+
 def _terms(row: Row[Any]) -> LogTerms:
-    terms = LogTerms(row.origin, row.log, row.vkey, row.entry_limit, row.frozen)
+    terms = LogTerms(row.origin, row.log, row.vkey, row.entry_limit, bool(row.frozen))
     if terms.digest() != row.terms_digest:
         raise damaged("log_heads: the log's terms are not those that were written")
     return terms

@@ -2,55 +2,45 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, select
 
 from ledger.checkpoint import read_checkpoint
 from ledger.hashing import HASH_SIZE, MAX_SIZE, LeafHash, leaf_hash
 from ledger.proving import prove_consistency, prove_inclusion
 from ledger.receipt import Receipt, verify_receipt_inclusion
 from ledger.segments import Segment
-from ledger.tables import checkpoints, cosignatures, entries, heads, leaves, tiles
+from ledger.statements import Statement
+from ledger.tables import checkpoints
 from ledger.tile_cache import TileCache
 from ledger.tiles import TILE_WIDTH, Tile, TileNodes, encode_bundle
 from signing import MalformedError, UnavailableError
 
-_NUMBER: Final = select(heads.c.log).where(heads.c.origin == bindparam("origin")).scalar_subquery()
-_SIZE: Final = select(heads.c.size).where(heads.c.origin == bindparam("origin"))
-_CHECKPOINT: Final = select(checkpoints.c.note).where(
-    checkpoints.c.origin == bindparam("origin"), checkpoints.c.size == bindparam("size")
+_SIZE: Final = Statement("SELECT size FROM log_heads WHERE origin = ?")
+_CHECKPOINT: Final = Statement("SELECT note FROM log_checkpoints WHERE origin = ? AND size = ?")
+_COSIGNATURES: Final = Statement("SELECT line FROM log_cosignatures WHERE origin = ? AND size = ? ORDER BY time, vkey")
+_ROWS: Final = Statement(
+    "SELECT entry_index, leaf_hashes, entries FROM log_entries"
+    " WHERE log = (SELECT log FROM log_heads WHERE origin = ?) AND entry_index BETWEEN ? AND ? ORDER BY entry_index",
+    large=True,
 )
-_COSIGNATURES: Final = (
-    select(cosignatures.c.line)
-    .where(cosignatures.c.origin == bindparam("origin"), cosignatures.c.size == bindparam("size"))
-    .order_by(cosignatures.c.time, cosignatures.c.vkey)
+_LAST_ROW: Final = Statement(
+    "SELECT entry_index, leaf_hashes, entries FROM log_entries WHERE log = (SELECT log FROM log_heads WHERE origin = ?)"
+    " AND entry_index BETWEEN ? AND ? ORDER BY entry_index DESC LIMIT 1",
+    large=True,
 )
-_ROWS: Final = (
-    select(entries.c.entry_index, entries.c.leaf_hashes, entries.c.entries)
-    .where(entries.c.log == _NUMBER, entries.c.entry_index.between(bindparam("first"), bindparam("last")))
-    .order_by(entries.c.entry_index)
+_LEAVES: Final = Statement(
+    "SELECT leaf_hashes FROM log_entries"
+    " WHERE log = (SELECT log FROM log_heads WHERE origin = ?) AND entry_index BETWEEN ? AND ? ORDER BY entry_index"
 )
-_LAST_ROW: Final = _ROWS.order_by(None).order_by(entries.c.entry_index.desc()).limit(1)
-_LEAVES: Final = (
-    select(entries.c.leaf_hashes)
-    .where(entries.c.log == _NUMBER, entries.c.entry_index.between(bindparam("first"), bindparam("last")))
-    .order_by(entries.c.entry_index)
+_INDEX: Final = Statement(
+    "SELECT entry_index FROM log_leaves WHERE log = (SELECT log FROM log_heads WHERE origin = ?) AND leaf_hash = ?"
 )
-_INDEX: Final = select(leaves.c.entry_index).where(leaves.c.log == _NUMBER, leaves.c.leaf_hash == bindparam("leaf"))
-_TILE: Final = select(tiles.c.hashes).where(
-    tiles.c.origin == bindparam("origin"), tiles.c.level == bindparam("level"), tiles.c.tile_index == bindparam("index")
+_TILE: Final = Statement("SELECT hashes FROM log_tiles WHERE origin = ? AND level = ? AND tile_index = ?")
+_ROOTS: Final = Statement(
+    "SELECT root FROM log_tiles WHERE origin = ? AND level = ? AND tile_index BETWEEN ? AND ? ORDER BY tile_index"
 )
-_ROOTS: Final = (
-    select(tiles.c.root)
-    .where(
-        tiles.c.origin == bindparam("origin"),
-        tiles.c.level == bindparam("level"),
-        tiles.c.tile_index.between(bindparam("first"), bindparam("last")),
-    )
-    .order_by(tiles.c.tile_index)
-)
-"""Made once: making a statement takes longer than running it."""
 
 
 class LogReader:
@@ -69,7 +59,7 @@ class LogReader:
 
     def size(self) -> int:
         """Number of entries, all of them under the latest checkpoint."""
-        size = self._scalar(_SIZE)
+        size = _SIZE.value(self._connection, self.origin)
         if size is None:
             raise UnavailableError("log.unknown", "this database holds no log of that origin")
         return int(size)
@@ -86,14 +76,14 @@ class LogReader:
         note = self.own_checkpoint_at(size)
         if note is None:
             return None
-        lines: list[bytes] = list(self._connection.scalars(_COSIGNATURES, {"origin": self.origin, "size": size}))
-        return b"".join((note, *lines))
+        lines = _COSIGNATURES.rows(self._connection, self.origin, size)
+        return b"".join((note, *(line for (line,) in lines)))
 
     def own_checkpoint_at(self, size: int) -> bytes | None:
         """The same as the log signed it, without any other line; this one never changes."""
         if not 0 <= size <= MAX_SIZE:
             return None
-        note: bytes | None = self._scalar(_CHECKPOINT, size=size)
+        note: bytes | None = _CHECKPOINT.value(self._connection, self.origin, size)
         return note
 
     def published_sizes(self, after: int, up_to: int) -> Iterator[int]:
@@ -111,7 +101,7 @@ class LogReader:
 
     def index_of(self, leaf: LeafHash) -> int | None:
         """Where the entry with this leaf hash is."""
-        index: int | None = self._scalar(_INDEX, leaf=leaf)
+        index: int | None = _INDEX.value(self._connection, self.origin, leaf)
         return index
 
     def inclusion_proof(self, index: int, size: int) -> tuple[bytes, ...]:
@@ -154,13 +144,9 @@ class LogReader:
             return TileNodes(size, self.tile)
         return TileNodes(size, partial(self._cache.get, read_tile=self.tile))
 
-    def _scalar(self, query: Select[Any], **values: object) -> Any:
-        return self._connection.scalar(query, {"origin": self.origin, **values})
-
-    def _segments(self, query: Select[Any], first: int, last: int) -> list[Segment]:
+    def _segments(self, statement: Statement, first: int, last: int) -> list[Segment]:
         """Rows of entries that begin in [first, last], by index."""
-        rows = self._connection.execute(query, {"origin": self.origin, "first": first, "last": last})
-        return [Segment(*row) for row in rows]
+        return [Segment(*row) for row in statement.rows(self._connection, self.origin, first, last)]
 
     def _bundle(self, index: int, width: int) -> bytes | None:
         start = index * TILE_WIDTH
@@ -171,12 +157,13 @@ class LogReader:
         return encode_bundle(found[:width])
 
     def _hash_tile(self, level: int, index: int, width: int) -> bytes | None:
-        if width == TILE_WIDTH and (stored := self._scalar(_TILE, level=level, index=index)) is not None:
+        if width == TILE_WIDTH and (stored := _TILE.value(self._connection, self.origin, level, index)) is not None:
             return bytes(stored)
         first = index * TILE_WIDTH
-        values = {"origin": self.origin, "level": level - 1, "first": first, "last": first + width - 1}
-        if level == 0:
-            del values["level"]
-        found = self._connection.scalars(_ROOTS if level else _LEAVES, values)
-        hashes = b"".join(found)[: width * HASH_SIZE]  # a row of leaf hashes may go beyond
+        last = first + width - 1
+        if level:
+            found = _ROOTS.rows(self._connection, self.origin, level - 1, first, last)
+        else:
+            found = _LEAVES.rows(self._connection, self.origin, first, last)
+        hashes = b"".join([row[0] for row in found])[: width * HASH_SIZE]  # a row of leaf hashes may go beyond
         return hashes if len(hashes) == width * HASH_SIZE else None

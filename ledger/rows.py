@@ -1,18 +1,23 @@
 """Write the rows of an append, each once, and read them back. Only ``ledger.store`` uses this, within its savepoint."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from ledger.bulk import find_leaves, insert_leaves, insert_segments, read_segments
 from ledger.hashing import LeafHash, leaf_hashes
 from ledger.heads import damaged
 from ledger.reading import LogReader
 from ledger.segments import cut_segments
-from ledger.tables import tiles
+from ledger.statements import Statement
 from ledger.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, split_hashes
 from ledger.tree import full_root
+
+_INSERT_TILE: Final = Statement(
+    "INSERT INTO log_tiles (origin, level, tile_index, hashes, root) VALUES (?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +40,23 @@ class LogRows:
         self._origin = origin
         self._log = log
 
-    def place(self, batch: Sequence[bytes], size: int) -> Placement:
-        """Give each entry of ``batch`` its index: the first one's for a duplicate, within the batch as well."""
+    def place(self, batch: Sequence[bytes], size: int, undo: Callable[[], None]) -> Placement:
+        """Give each entry of ``batch`` its index, the first one's for a duplicate, within the batch as well; write
+        where those not yet in the log will be.
+
+        The index by leaf hash is asked by writing to it, as if all were new. If any is there, ``undo`` takes that back.
+        """
         leaves = leaf_hashes(batch)
-        known = self._stored(batch, leaves)
-        indices: list[int] = []
-        duplicates: list[bool] = []
-        fresh: list[tuple[bytes, LeafHash]] = []
-        for leaf, entry in zip(leaves, batch, strict=True):
-            index = known.get(leaf)
-            duplicates.append(index is not None)
-            if index is None:
-                index = known[leaf] = size + len(fresh)
-                fresh.append((entry, leaf))
-            indices.append(index)
-        return Placement(tuple(indices), tuple(duplicates), tuple(leaves), tuple(fresh))
+        placed = _place(batch, leaves, size, {})
+        if placed.fresh and not self._insert_leaves(placed, size):
+            undo()
+            placed = _place(batch, leaves, size, self._stored(batch, leaves))
+            if placed.fresh and not self._insert_leaves(placed, size):
+                raise damaged("log_leaves: a leaf hash is there and is not found")
+        return placed
+
+    def _insert_leaves(self, placed: Placement, size: int) -> bool:
+        return insert_leaves(self._connection, self._log, size, [leaf for _, leaf in placed.fresh])
 
     def _stored(self, batch: Sequence[bytes], leaves: Sequence[LeafHash]) -> dict[LeafHash, int]:
         """Indices of entries that are in the log, each read again and compared with what was handed in."""
@@ -69,9 +76,8 @@ class LogRows:
         return {at: entry for row in segments for at, entry in enumerate(row.decode(), row.start)}
 
     def insert_entries(self, start: int, fresh: Sequence[tuple[bytes, LeafHash]]) -> None:
-        """Write ``fresh`` entries from index ``start`` on, and where each is."""
+        """Write ``fresh`` entries from index ``start`` on."""
         insert_segments(self._connection, self._log, list(cut_segments(start, fresh)))
-        insert_leaves(self._connection, self._log, start, [leaf for _, leaf in fresh])
 
     def insert_full_tiles(
         self, old_size: int, new_size: int, leaves: Sequence[LeafHash], completed: Mapping[tuple[int, int], bytes]
@@ -95,10 +101,8 @@ class LogRows:
                     hashes = reader.tile(Tile(level, index)) or b""
                 if (level > 0 or index == first) and (not hashes or full_root(split_hashes(hashes)) != root):
                     raise damaged(f"log_tiles level={level} tile_index={index}: the rows below it do not give its root")
-                rows.append(
-                    {"origin": self._origin, "level": level, "tile_index": index, "hashes": hashes, "root": root}
-                )
-            self._connection.execute(insert(tiles), rows)
+                rows.append((self._origin, level, index, hashes, root))
+            _INSERT_TILE.run_each(self._connection, rows)
             height += TILE_HEIGHT
 
     def reread_leaves(self, old_size: int, new_size: int) -> list[LeafHash]:
@@ -115,6 +119,21 @@ class LogRows:
                 raise damaged(f"log_entries entry_index={row.start}: reads back otherwise than it was written")
             leaves += found
         return leaves
+
+
+def _place(batch: Sequence[bytes], leaves: Sequence[LeafHash], size: int, known: dict[LeafHash, int]) -> Placement:
+    """Indices of a batch in a log of ``size`` entries, which has those in ``known``."""
+    indices: list[int] = []
+    duplicates: list[bool] = []
+    fresh: list[tuple[bytes, LeafHash]] = []
+    for leaf, entry in zip(leaves, batch, strict=True):
+        index = known.get(leaf)
+        duplicates.append(index is not None)
+        if index is None:
+            index = known[leaf] = size + len(fresh)
+            fresh.append((entry, leaf))
+        indices.append(index)
+    return Placement(tuple(indices), tuple(duplicates), tuple(leaves), tuple(fresh))
 
 
 def first_reread(old_size: int, new_size: int) -> int:

@@ -1,23 +1,24 @@
 """Append to a log in SQL: one short transaction, in which the tree is checked before it is signed.
 
-What an append does, in this order, within a savepoint of the caller's transaction:
+What an append does, in this order:
 
  1. refuse entries that are too long, before anything else;
  2. lock the head row: the database orders appends of any number of processes; only the log's own key goes on, a
     frozen log takes nothing;
  3. check that the stored frontier is what the last checkpoint signed;
  4. check that the chain knows no larger tree (``known_head``);
- 5. drop duplicates, comparing each with the entry as stored;
+ 5. from here on within a savepoint of the caller's transaction: drop duplicates, comparing each with the entry as
+    stored, and write where the others will be;
  6. write entries, then full tiles, lowest level first;
- 7. recompute the new leaves from the entries as stored;
+ 7. recompute the new leaves from the entries as stored, which must be those handed in;
  8. prove from the stored hashes that the new tree extends the last checkpoint and the known head;
  9. sign, write checkpoint and head. The commit is the caller's; **no note may be shown before it**.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
-
-from sqlalchemy import insert
+from functools import lru_cache
+from typing import Final
 
 from ledger.appended import Appended
 from ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint, verify_extension
@@ -26,10 +27,12 @@ from ledger.heads import Head, create_head, damaged, lock_head, move_head, write
 from ledger.proving import prove_consistency
 from ledger.reading import LogReader
 from ledger.rows import LogRows, first_reread
-from ledger.tables import checkpoints
+from ledger.statements import Statement, savepoint
 from ledger.tiles import ENTRY_MAX_BYTES, TileNodes, check_entries, check_entry
 from ledger.tree import Frontier
 from signing import LedgerError, MalformedError, NoteKey, Signer, UnavailableError, VerificationError
+
+_INSERT_CHECKPOINT: Final = Statement("INSERT INTO log_checkpoints (origin, size, note) VALUES (?, ?, ?)")
 
 
 class SqlLog(LogReader):
@@ -52,7 +55,7 @@ class SqlLog(LogReader):
         if not 0 < entry_limit <= ENTRY_MAX_BYTES:
             raise MalformedError("form.range", f"entry limit: not 1 to {ENTRY_MAX_BYTES} bytes")
         key = NoteKey.ed25519(self.origin, signer.public_key.raw)
-        with self._connection.begin_nested():
+        with savepoint(self._connection):
             head = create_head(self._connection, key, entry_limit)
             if head.frontier.size > 0 and self.entry(0) != first_entry:
                 raise VerificationError("log.exists", "the log exists already and began with another entry")
@@ -71,18 +74,20 @@ class SqlLog(LogReader):
         was not signed by ``signer``.
         """
         check_entries(batch)
-        with self._connection.begin_nested():
-            old = lock_head(self._connection, self.origin)
-            key = NoteKey.ed25519(self.origin, signer.public_key.raw)
-            old.terms.check_writer(key)
-            check_entries(batch, old.terms.entry_limit)
-            last = self._last_signed(old.frontier, key)
-            if known_head is not None and known_head.size > last.size:
-                raise VerificationError(
-                    "log.behind-chain", f"the chain holds size {known_head.size}, this log only {last.size}; not signed"
-                )
+        old = lock_head(self._connection, self.origin)
+        key = NoteKey.ed25519(self.origin, signer.public_key.raw)
+        old.terms.check_writer(key)
+        check_entries(batch, old.terms.entry_limit)
+        last = self._last_signed(old.frontier, key)
+        if known_head is not None and known_head.size > last.size:
+            raise VerificationError(
+                "log.behind-chain", f"the chain holds size {known_head.size}, this log only {last.size}; not signed"
+            )
+        if last.size > MAX_SIZE - len(batch):
+            raise UnavailableError("log.full", "the log is full")
+        with savepoint(self._connection) as undo:
             rows = LogRows(self._connection, self.origin, old.terms.number)
-            placed = rows.place(batch, last.size)
+            placed = rows.place(batch, last.size, undo)
             grown = self._write(rows, old.frontier, placed.fresh) if placed.fresh else old.frontier
             head = Checkpoint(self.origin, grown.size, grown.root())
             self._prove_growth(last, known_head, head)
@@ -94,7 +99,7 @@ class SqlLog(LogReader):
 
         Again is harmless. Raises UnavailableError ``log.unknown``, VerificationError ``log.damaged``.
         """
-        with self._connection.begin_nested():
+        with savepoint(self._connection):
             head = lock_head(self._connection, self.origin)
             write_terms(self._connection, replace(head.terms, frozen=True))
             return Checkpoint(self.origin, head.frontier.size, head.frontier.root())
@@ -104,7 +109,7 @@ class SqlLog(LogReader):
         if frontier.size == 0:
             return stored
         try:
-            signed = open_checkpoint(self.own_checkpoint_at(frontier.size) or b"", key)
+            signed = _open(self.own_checkpoint_at(frontier.size) or b"", key)
         except MalformedError:
             raise damaged("log_checkpoints: the checkpoint of the log's size is missing or not readable") from None
         if signed != stored:
@@ -113,13 +118,12 @@ class SqlLog(LogReader):
 
     def _write(self, rows: LogRows, frontier: Frontier, fresh: Sequence[tuple[bytes, LeafHash]]) -> Frontier:
         old_size, new_size = frontier.size, frontier.size + len(fresh)
-        if new_size > MAX_SIZE:
-            raise UnavailableError("log.full", "the log is full")
         rows.insert_entries(old_size, fresh)
         leaves = rows.reread_leaves(old_size, new_size)
-        growth = frontier.extend(leaves[old_size - first_reread(old_size, new_size) :])
-        if growth.frontier.size != new_size:
-            raise damaged("log_entries: not as many rows read back as were written")
+        new_leaves = leaves[old_size - first_reread(old_size, new_size) :]
+        if new_leaves != [leaf for _, leaf in fresh]:
+            raise damaged(f"log_entries from entry_index={old_size} on: other entries read back than were written")
+        growth = frontier.extend(new_leaves)
         rows.insert_full_tiles(old_size, new_size, leaves, growth.completed)
         return growth.frontier
 
@@ -141,11 +145,19 @@ class SqlLog(LogReader):
     def _sign(self, old: Head, grown: Frontier, head: Checkpoint, signer: Signer, key: NoteKey) -> bytes:
         try:
             note = sign_checkpoint(head, signer)
-            open_checkpoint(note, key)  # a faulty device must not freeze the log with a note that no one can open
+            _open(note, key)  # a faulty device must not freeze the log with a note that no one can open
         except LedgerError:
             raise UnavailableError("log.signer", "the log's key gave no valid signature") from None
-        self._connection.execute(insert(checkpoints).values(origin=self.origin, size=head.size, note=note))
+        _INSERT_CHECKPOINT.run(self._connection, self.origin, head.size, note)
         move_head(self._connection, old, grown)
         if old.terms.vkey is None:
             write_terms(self._connection, replace(old.terms, vkey=key.format()))
         return note
+
+
+@lru_cache(maxsize=64)
+def _open(note: bytes, key: NoteKey) -> Checkpoint:
+    """``open_checkpoint``, which gives the same for the same bytes and key: what this process signed last, the next
+    append need not verify again. What fails is not remembered.
+    """
+    return open_checkpoint(note, key)

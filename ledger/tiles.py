@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ledger.hashing import HASH_SIZE, MAX_SIZE
-from ledger.tree import full_root
+from ledger.tree import joined_root
 from signing import MalformedError, VerificationError
 
 TILE_WIDTH: Final = 256
@@ -135,7 +135,7 @@ class TileNodes:
     def __init__(self, size: int, read_tile: Callable[[Tile], bytes | None]) -> None:
         self._size = size
         self._read_tile = read_tile
-        self._tiles: dict[tuple[int, int], list[bytes]] = {}
+        self._tiles: dict[tuple[int, int], bytes] = {}
 
     def node(self, height: int, index: int) -> bytes:
         """Hash over the 2^height leaves from index · 2^height on (C2SP tlog-tiles: always within one tile)."""
@@ -143,13 +143,13 @@ class TileNodes:
             raise MalformedError("form.range", "node: not a full subtree of this tree")
         level, inner = divmod(height, TILE_HEIGHT)
         tile, offset = divmod(index << inner, TILE_WIDTH)
-        return full_root(self._hashes(level, tile)[offset : offset + (1 << inner)])
+        return joined_root(self._hashes(level, tile)[offset * HASH_SIZE : (offset + (1 << inner)) * HASH_SIZE])
 
-    def _hashes(self, level: int, index: int) -> list[bytes]:
+    def _hashes(self, level: int, index: int) -> bytes:
         if (level, index) not in self._tiles:
             tile = Tile(level, index, tile_width(level, index, self._size))
             data = self._read_tile(tile)
             if data is None or len(data) != tile.width * HASH_SIZE:
                 raise VerificationError("log.tile", f"{tile_path(tile)}: is missing or of a wrong length")
-            self._tiles[level, index] = split_hashes(data)
+            self._tiles[level, index] = data
         return self._tiles[level, index]

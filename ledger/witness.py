@@ -25,6 +25,7 @@ from ledger.witness_messages import AddCheckpoint, parse_add_checkpoint
 from signing import (
     LedgerError,
     MalformedError,
+    MlDsa44Signer,
     NoteKey,
     RefusedError,
     Signer,
@@ -35,6 +36,7 @@ from signing import (
     cosign,
     open_note,
 )
+from signing.notes.note_key import ML_DSA_44
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,8 @@ def judge(request: AddCheckpoint, last: Checkpoint | None) -> Conflict | Suspici
         return Conflict(known.size)
     if request.root != request.head.root:
         return Suspicion("witness.empty-root", "witness: the root of an empty tree is false")
-    if request.head.size == known.size and request.root != known.root:
-        return Suspicion("witness.fork", "witness: the log signed another root for the same size")
+    if (fork := find_fork(request, last)) is not None:
+        return fork
     try:
         verify_extension(known, request.head, request.proof)
     except VerificationError:
@@ -129,14 +131,41 @@ def judge(request: AddCheckpoint, last: Checkpoint | None) -> Conflict | Suspici
     return None
 
 
-def cosign_request(signed: SignedRequest, *, name: str, signer: Signer, now: int) -> bytes:
-    """The cosignature line of a checkpoint that ``judge`` let pass, verified as any client will.
+def find_fork(request: AddCheckpoint, last: Checkpoint | None) -> Suspicion | None:
+    """Whether the log signed both heads, of one size: proof that it lies, whatever ``old`` the asker gave."""
+    if last is None or request.head.size != last.size or request.root == last.root:
+        return None
+    return Suspicion("witness.fork", "witness: the log signed another root for the same size")
 
-    Raises UnavailableError (``witness.signer``) if the key gives no valid one.
+
+@dataclass(frozen=True, slots=True)
+class Cosigner:
+    """Who cosigns: the key name, the Ed25519 key of lines 0x04, and the ML-DSA-44 key of lines 0x06, if it has one."""
+
+    name: str
+    signer: Signer
+    further: MlDsa44Signer | None = None
+
+    @property
+    def keys(self) -> tuple[NoteKey, ...]:
+        """The keys of its lines, in their order."""
+        first = NoteKey.of(self.name, self.signer.public_key).cosigner()
+        return (first,) if self.further is None else (first, NoteKey(self.name, ML_DSA_44, self.further.raw))
+
+
+def cosign_request(signed: SignedRequest, cosigner: Cosigner, now: int) -> bytes:
+    """The cosignature lines of a checkpoint that ``judge`` let pass, each verified as any client will.
+
+    Raises UnavailableError (``witness.signer``) if a key gives no valid one.
     """
+    further = () if cosigner.further is None else (cosigner.further,)
+    signers: tuple[Signer | MlDsa44Signer, ...] = (cosigner.signer, *further)
+    lines = []
     try:
-        line = cosign(signed.opened, name=name, signer=signer, time=now)
-        open_note(add_signature(signed.note, line), [NoteKey.of(name, signer.public_key).cosigner()])
+        for signer, key in zip(signers, cosigner.keys, strict=True):
+            line = cosign(signed.opened, name=cosigner.name, signer=signer, time=now)
+            open_note(add_signature(signed.note, line), [key])
+            lines.append(line)
     except LedgerError:
         raise UnavailableError("witness.signer", "the witness's key gave no valid cosignature") from None
-    return line
+    return b"".join(lines)

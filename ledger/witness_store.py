@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger.checkpoint import Checkpoint, read_checkpoint
 from ledger.hashing import EMPTY_ROOT
-from ledger.witness import Conflict, Cosigned, SignedRequest, Suspicion, cosign_request, judge
+from ledger.witness import Conflict, Cosigned, Cosigner, SignedRequest, Suspicion, cosign_request, find_fork, judge
 from ledger.witness_tables import evidence, heads
-from signing import LedgerError, Signer, UnavailableError, sha256
+from signing import LedgerError, UnavailableError, sha256
 
 EVIDENCE_MAX: Final = 1000
 """Requests kept for each log and kind: whoever signs lies without end shall not fill the disk."""
@@ -48,6 +48,16 @@ class Evidence:
     held: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class EvidenceHead:
+    """What ``Evidence`` is about, without its bytes."""
+
+    code: str
+    size: int
+    root: bytes
+    time: int
+
+
 class SqlWitness:
     """The memory of one witness on one connection of ``open_engine``; it never commits.
 
@@ -58,7 +68,7 @@ class SqlWitness:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, signed: SignedRequest, *, name: str, signer: Signer, now: int) -> Cosigned | Conflict | Suspicion:
+    def add(self, signed: SignedRequest, cosigner: Cosigner, now: int) -> Cosigned | Conflict | Suspicion:
         """Steps 5 to 8 for a request; what it returns is the answer once the transaction is committed.
 
         Raises UnavailableError and then has written nothing: ``witness.clock`` if ``now`` is before the last
@@ -67,16 +77,18 @@ class SqlWitness:
         with self._connection.begin_nested():
             row = self.lock(signed.request.head.origin)
             last = _head(row)
-            verdict = judge(signed.request, None if last is None else last.checkpoint)
-            if isinstance(verdict, Suspicion):
-                self._keep(signed, verdict, b"" if last is None else last.note, now)
+            known = None if last is None else last.checkpoint
+            verdict = judge(signed.request, known)
+            suspicion = verdict if isinstance(verdict, Suspicion) else find_fork(signed.request, known)
+            if suspicion is not None:
+                self._keep(signed, suspicion, b"" if last is None else last.note, now)
             if verdict is not None:
                 return verdict
             if now < row.time:
                 raise UnavailableError("witness.clock", "the clock is behind the last cosignature of this log")
-            line = cosign_request(signed, name=name, signer=signer, now=now)
-            self._set(row, signed, line, now)
-        return Cosigned(line)
+            lines = cosign_request(signed, cosigner, now)
+            self._set(row, signed, lines, now)
+        return Cosigned(lines)
 
     def head(self, origin_hash: str) -> WitnessedHead | None:
         """The checkpoint cosigned last of the log whose origin has this hex SHA-256; None if there is none."""
@@ -95,6 +107,24 @@ class SqlWitness:
         query = select(*columns, evidence.c.time, evidence.c.request, evidence.c.held)
         for row in self._connection.execute(query.order_by(evidence.c.origin, evidence.c.time, evidence.c.size)):
             yield Evidence(*row)
+
+    def evidence_of(self, origin_hash: str) -> list[EvidenceHead]:
+        """What was kept of the log whose origin has this hex SHA-256, oldest first, without the bytes."""
+        query = select(evidence.c.code, evidence.c.size, evidence.c.root, evidence.c.time).where(_is_of(origin_hash))
+        rows = self._connection.execute(query.order_by(evidence.c.time, evidence.c.size))
+        return [EvidenceHead(*row) for row in rows]
+
+    def find_evidence(self, origin_hash: str, code: str, size: int, root: bytes) -> Evidence | None:
+        """One of them, with the bytes; None if there is none."""
+        columns = (evidence.c.origin, evidence.c.code, evidence.c.size, evidence.c.root, evidence.c.time)
+        same = (evidence.c.code == code) & (evidence.c.size == size) & (evidence.c.root == root)
+        query = select(*columns, evidence.c.request, evidence.c.held).where(_is_of(origin_hash), same)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else Evidence(*row)
+
+    def count_evidence(self) -> int:
+        """How much was kept, of all logs."""
+        return self._connection.scalar(select(func.count()).select_from(evidence)) or 0
 
     def lock(self, origin: str) -> Row[Any]:
         """Wait for the log's row, which nobody else moves until the transaction ends.
@@ -118,12 +148,12 @@ class SqlWitness:
         self._connection.execute(dialect.insert(heads).values(first).on_conflict_do_nothing())
         return self._connection.execute(query).one()
 
-    def _set(self, row: Row[Any], signed: SignedRequest, line: bytes, now: int) -> None:
+    def _set(self, row: Row[Any], signed: SignedRequest, lines: bytes, now: int) -> None:
         head = signed.request.head
         moved = self._connection.execute(
             update(heads)
             .where(heads.c.origin == head.origin, heads.c.size == row.size, heads.c.root == row.root)
-            .values(size=head.size, root=head.root, time=now, note=signed.note, cosignatures=line)
+            .values(size=head.size, root=head.root, time=now, note=signed.note, cosignatures=lines)
         )
         if moved.rowcount != 1:
             raise _damaged("the row moved while it was locked")
@@ -148,6 +178,11 @@ class SqlWitness:
                 held=held,
             )
         )
+
+
+def _is_of(origin_hash: str) -> ColumnElement[bool]:
+    """Evidence of that log: each log that ever asked has a row of its own."""
+    return evidence.c.origin.in_(select(heads.c.origin).where(heads.c.origin_hash == origin_hash))
 
 
 def _head(row: Row[Any]) -> WitnessedHead | None:

@@ -1,14 +1,15 @@
 """Several logs in one database: each with its key, its limit and its end."""
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, bindparam, select, update
 
 from ledger import ENTRY_MAX_BYTES, Tile, leaf_hash, open_checkpoint, verify_receipt
 from ledger.database import reading
 from ledger.fsck import fsck
-from ledger.heads import list_logs
+from ledger.heads import list_logs, list_origins, log_of_number
 from ledger.reading import LogReader
 from ledger.store import SqlLog
+from ledger.tables import heads
 from signing import Ed25519Signer, MalformedError, NoteKey, RefusedError, Secret, UnavailableError, VerificationError
 from tests.support.ledger_logs import KEY, ORIGIN, POLICY, SIGNER, append, findings, make_tables, new_log
 
@@ -112,3 +113,20 @@ def test_a_freeze_that_is_rolled_back_did_not_happen(engine: Engine) -> None:
         SqlLog(connection, ORIGIN).freeze()
     assert append(engine, [b"a"]).indices == (1,)
     assert findings(engine) == []
+
+
+def test_a_log_is_found_by_its_number(engine: Engine) -> None:
+    two_logs(engine)
+    with engine.begin() as connection:
+        assert sorted(list_origins(connection)) == sorted([ORIGIN, OTHER])
+        for terms in list_logs(connection):
+            assert log_of_number(connection, terms.number) == terms
+        assert [log_of_number(connection, number) for number in (0, -1, 3, 2**31 - 1)] == [None] * 4
+        connection.execute(update(heads).where(heads.c.origin == OTHER).values(entry_limit=7))
+        number = next(number for number in (1, 2) if connection.scalar(_ORIGIN_OF, {"number": number}) == OTHER)
+        with pytest.raises(VerificationError) as caught:
+            log_of_number(connection, number)
+    assert caught.value.code == "log.damaged"
+
+
+_ORIGIN_OF = select(heads.c.origin).where(heads.c.log == bindparam("number"))

@@ -1,9 +1,10 @@
 """Cosignatures beside a log's checkpoints, and the check of what is stored about witnesses, on both databases."""
 
+import base64
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Connection, Engine, Table, delete, update
+from sqlalchemy import Connection, Engine, Table, delete, select, update
 
 from ledger import open_checkpoint, parse_policy, parse_receipt, verify_receipt
 from ledger.cosignatures import SqlCosignatures
@@ -12,6 +13,7 @@ from ledger.fsck_witness import check_cosignatures, check_witness
 from ledger.reading import LogReader
 from ledger.receipt import format_receipt
 from ledger.tables import cosignatures
+from ledger.witness import TrustedLogs
 from ledger.witness_messages import read_cosignatures
 from ledger.witness_tables import evidence, heads
 from signing import NoteKey, parse_note
@@ -94,12 +96,13 @@ def test_every_changed_column_is_found(log: Engine) -> None:
     attach(log, WITNESSES[0], 3)
 
     def codes(connection: Connection) -> list[str]:
-        findings = [*check_cosignatures(connection, ORIGIN), *check_witness(connection, PUBLIC)]
+        witness = check_witness(connection, PUBLIC, logs=TrustedLogs.parse([hand.vkey]))
+        findings = [*check_cosignatures(connection, [ORIGIN]), *witness]
         return [found.code for found in findings]
 
     with reading(log).connect() as connection:
         assert codes(connection) == []
-        assert [found.code for found in check_witness(connection, None)] == ["fsck.witness"] * 2
+        assert [found.code for found in check_witness(connection)] == ["fsck.witness"] * 2
     lines: dict[str, object] = {"origin": "x", "size": 1, "vkey": WITNESSES[1].vkey, "time": 8, "line": b"x"}
     for column, value in lines.items():
         assert changed(log, cosignatures, {column: value}, codes) == ["fsck.cosignature"], column
@@ -109,3 +112,61 @@ def test_every_changed_column_is_found(log: Engine) -> None:
     kept = {"origin": "x", "code": "witness.fork", "size": 7, "root": bytes(32), "request": b"x", "held": b"x"}
     for column, value in [*kept.items(), ("held", b""), ("held", hand.checkpoint(8))]:
         assert changed(log, evidence, {column: value}, codes) == ["fsck.witness"], column
+    with reading(log).connect() as connection:  # the log's own signatures too
+        note = connection.execute(select(heads.c.note)).scalar_one()
+        request, held = connection.execute(select(evidence.c.request, evidence.c.held)).one()
+    assert changed(log, heads, {"note": spoilt(note)}, codes) == ["fsck.witness"]
+    assert changed(log, evidence, {"request": spoilt(request)}, codes) == ["fsck.witness"]
+    assert held.startswith(note)
+    held = spoilt(note) + held.removeprefix(note)
+    assert changed(log, evidence, {"held": held}, codes) == ["fsck.witness"]
+
+
+def spoilt(signed: bytes) -> bytes:
+    """With another character in its last signature."""
+    return signed[:-10] + (b"B" if signed[-10:-9] == b"A" else b"A") + signed[-9:]
+
+
+def accepted(engine: Engine, policy: str, latest_time: int | None = None, sizes: range = range(1, 100)) -> int | None:
+    """The size of the newest checkpoint that a policy accepts."""
+    with reading(engine).connect() as connection:
+        rule = parse_policy(f"log {KEY.format()}\n{policy}\n".encode())
+        kept = SqlCosignatures(connection, ORIGIN)
+        note = kept.newest_accepted(rule, latest_time=latest_time, sizes=sizes)
+        if sizes == range(1, 100):
+            assert kept.newest_accepted(rule, latest_time=latest_time) == note
+    return None if note is None else open_checkpoint(note, KEY).size
+
+
+def test_the_newest_checkpoint_that_a_policy_accepts(log: Engine) -> None:
+    names = "".join(f"witness w{number} {each.vkey}\n" for number, each in enumerate(WITNESSES, 1))
+    any_one, both = f"{names}group g any w1 w2\nquorum g", f"{names}group g all w1 w2\nquorum g"
+    assert [accepted(log, rule) for rule in ("quorum none", any_one, both)] == [3, None, None]
+    attach(log, WITNESSES[0], 1)
+    attach(log, WITNESSES[1], 1, 9)
+    assert [accepted(log, rule) for rule in (any_one, both)] == [1, 1]
+    attach(log, WITNESSES[1], 3)
+    append(log, [b"c"])
+    assert [accepted(log, rule) for rule in ("quorum none", any_one, both)] == [4, 3, 1]
+    assert accepted(log, both, latest_time=8) is None  # a cosignature from the future counts for nothing
+    assert accepted(log, f"witness w1 {WITNESSES[0].vkey}\nquorum w1") == 1
+    for sizes, found in (
+        (range(1, 4), 3),
+        (range(1, 3), 1),
+        (range(2, 3), None),
+        (range(2, 4), 3),
+        (range(4, 9), None),
+    ):
+        assert accepted(log, any_one, sizes=sizes) == found, sizes
+
+
+def test_a_damaged_line_never_makes_a_checkpoint_accepted(log: Engine) -> None:
+    rule = f"witness w1 {WITNESSES[0].vkey}\nquorum w1"
+    attach(log, WITNESSES[0], 1)
+    attach(log, WITNESSES[0], 3)
+    *words, text = WITNESSES[0].line(parse_note(read(log, 3)).text, 7).split(b" ")
+    blob = base64.b64decode(text)
+    forged = b" ".join([*words, base64.b64encode(blob[:-1] + bytes([blob[-1] ^ 1])) + b"\n"])
+    with log.begin() as connection:
+        connection.execute(update(cosignatures).where(cosignatures.c.size == 3).values(line=forged))
+    assert accepted(log, rule) == 1

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select, update
 
 from ledger.database import open_engine, reading
-from ledger.witness import Conflict, Cosigned, Suspicion, TrustedLogs, open_request
+from ledger.witness import Conflict, Cosigned, Cosigner, Suspicion, TrustedLogs, open_request
 from ledger.witness_store import EVIDENCE_MAX, SqlWitness
 from ledger.witness_tables import evidence, heads
 from signing import UnavailableError
@@ -227,7 +227,7 @@ def test_a_commit_that_fails_leaves_all_as_it_was(engine: Engine, log: HandLog) 
     ask(engine, log, log.request(0, 3))
     with engine.connect() as connection, connection.begin() as transaction:
         signed = open_request(log.request(3, 8), TrustedLogs.parse([log.vkey]))
-        SqlWitness(connection).add(signed, name=NAME, signer=SIGNER, now=NOW)
+        SqlWitness(connection).add(signed, Cosigner(NAME, SIGNER), NOW)
         transaction.rollback()
     assert ask(engine, log, log.request(8, 8)) == Conflict(3)
 

@@ -12,12 +12,15 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger import leaf_hash, open_checkpoint, verify_receipt
-from ledger.batcher import Answer, Batcher, Pending
+from ledger.batcher import Answer, Batcher, PendingEntry
 from ledger.database import open_engine, reading
 from ledger.reading import LogReader
 from ledger.store import Appended, SqlLog
 from signing import LedgerError, MalformedError, RefusedError, UnavailableError
 from tests.support.ledger_logs import KEY, ORIGIN, POLICY, SIGNER, append, check_log, new_log, numbered
+
+PATIENCE = 30
+"""Seconds after which a test that waits in vain fails."""
 
 
 class Gate:
@@ -33,7 +36,7 @@ class Gate:
         """One committed append."""
         self.batches.append(list(batch))
         self.entered.set()
-        assert self.open.wait(30)
+        assert self.open.wait(PATIENCE)
         return append(self.engine, batch)
 
 
@@ -50,13 +53,13 @@ def test_single_appends_of_many_threads(engine: Engine) -> None:
 
         def call(number: int) -> None:
             for entry in numbered(number * 10, number * 10 + 10):
-                answers[entry] = batcher.append(entry)
+                answers[entry] = batcher.append(entry, timeout=PATIENCE)
 
         threads = [threading.Thread(target=call, args=(number,)) for number in range(16)]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(PATIENCE)
     stored = check_log(engine)
     assert len(answers) == 160 == sum(batches)
     assert len(batches) < 80
@@ -72,8 +75,8 @@ def test_a_repeated_entry_gets_the_first_index(engine: Engine) -> None:
     with Batcher(gate) as batcher:
         pending = [batcher.submit(entry) for entry in (b"a", b"a", POLICY)]
         gate.open.set()
-        answers = [each.result() for each in pending]
-        assert batcher.append(b"a").duplicate
+        answers = [each.result(PATIENCE) for each in pending]
+        assert batcher.append(b"a", timeout=PATIENCE).duplicate
     assert [(answer.index, answer.duplicate) for answer in answers] == [(1, False), (1, True), (0, True)]
     assert check_log(engine) == [POLICY, b"a"]
 
@@ -83,12 +86,12 @@ def test_nothing_is_answered_before_the_commit(engine: Engine) -> None:
     gate = Gate(engine)
     with Batcher(gate) as batcher:
         pending = batcher.submit(b"a")
-        assert gate.entered.wait(30)
+        assert gate.entered.wait(PATIENCE)
         with pytest.raises(UnavailableError) as caught:
             pending.result(timeout=0.05)
         assert caught.value.code == "log.unknown-outcome"
         gate.open.set()
-        assert pending.result().index == 1
+        assert pending.result(PATIENCE).index == 1
 
 
 def test_a_full_queue_pushes_back(engine: Engine) -> None:
@@ -96,7 +99,7 @@ def test_a_full_queue_pushes_back(engine: Engine) -> None:
     gate = Gate(engine)
     with Batcher(gate, max_queue=3, max_queue_bytes=100, max_batch=2) as batcher:
         first = batcher.submit(b"first")
-        assert gate.entered.wait(30)
+        assert gate.entered.wait(PATIENCE)
         waiting = [batcher.submit(entry) for entry in numbered(0, 2)]
         for entry in (b"x" * 100, b"x" * 60_000):
             with pytest.raises(UnavailableError) as caught:
@@ -107,9 +110,9 @@ def test_a_full_queue_pushes_back(engine: Engine) -> None:
             batcher.submit(b"fourth")
         assert caught.value.code == "log.busy"
         gate.open.set()
-        assert first.result().index == 1
-        assert [pending.result().index for pending in waiting] == [2, 3, 4]
-        assert batcher.append(b"x" * 90).index == 5
+        assert first.result(PATIENCE).index == 1
+        assert [pending.result(PATIENCE).index for pending in waiting] == [2, 3, 4]
+        assert batcher.append(b"x" * 90, timeout=PATIENCE).index == 5
     assert [len(batch) for batch in gate.batches] == [1, 2, 1, 1]
 
 
@@ -121,7 +124,7 @@ def test_close_answers_what_was_taken_and_takes_no_more(engine: Engine) -> None:
     closing = threading.Thread(target=batcher.close)
     closing.start()
     gate.open.set()
-    closing.join()
+    closing.join(PATIENCE)
     assert sorted(each.result(timeout=0).index for each in pending) == list(range(1, 51))
     with pytest.raises(UnavailableError) as caught:
         batcher.submit(b"late")
@@ -138,7 +141,7 @@ def test_an_entry_too_large_fails_alone(engine: Engine) -> None:
     gate = threading.Event()
 
     def small(batch: Sequence[bytes]) -> Appended:
-        assert gate.wait(30)
+        assert gate.wait(PATIENCE)
         with engine.begin() as connection:
             return SqlLog(connection, origin).append(batch, signer=SIGNER, known_head=None)
 
@@ -150,10 +153,10 @@ def test_an_entry_too_large_fails_alone(engine: Engine) -> None:
         assert [outcome(each) for each in pending] == [1, "form.entry-size", 2]
 
 
-def outcome(pending: Pending) -> int | str:
+def outcome(pending: PendingEntry) -> int | str:
     """The index, or the code of the error."""
     try:
-        return pending.result(timeout=30).index
+        return pending.result(PATIENCE).index
     except LedgerError as error:
         return error.code
 
@@ -181,10 +184,10 @@ def test_a_commit_that_fails_and_one_that_is_reported_failed(engine: Engine) -> 
     with Batcher(faulty) as batcher:
         for entry, code in ((b"lost", "log.unknown-outcome"), (b"kept", "log.unknown-outcome"), (b"no", "log.frozen")):
             with pytest.raises(LedgerError) as caught:
-                batcher.append(entry)
+                batcher.append(entry, timeout=PATIENCE)
             assert caught.value.code == code
             assert isinstance(caught.value.__cause__, BrokenError if code == "log.unknown-outcome" else RefusedError)
-        answers = [batcher.append(entry) for entry in (b"kept", b"lost")]
+        answers = [batcher.append(entry, timeout=PATIENCE) for entry in (b"kept", b"lost")]
     assert [(answer.index, answer.duplicate) for answer in answers] == [(1, True), (2, False)]
     assert check_log(engine) == [POLICY, b"kept", b"lost"]
 
@@ -194,7 +197,7 @@ def test_nobody_waits_for_a_thread_that_ended() -> None:
     go = threading.Event()
 
     def ends(batch: Sequence[bytes]) -> Appended:
-        assert go.wait(30)
+        assert go.wait(PATIENCE)
         raise SystemExit
 
     batcher = Batcher(ends, max_batch=1)
@@ -232,7 +235,7 @@ def submit_and_tell(url: str, pipe: Pipe) -> None:
         count = 0
         while True:
             entry = b"%d of %d" % (count, number)
-            answer = batcher.append(entry)
+            answer = batcher.append(entry, timeout=PATIENCE)
             with lock:
                 pipe.send((entry, answer.index, answer.checkpoint_note))
             count += 1

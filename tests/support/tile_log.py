@@ -43,7 +43,7 @@ def entries_of(size: int, word: str = "entry") -> list[bytes]:
 def files_of(entries: Sequence[bytes], **signing: object) -> Files:
     """The files of a log with one checkpoint, over all entries: exactly those that its tree has."""
     hashes = [leaf(entry) for entry in entries]
-    files: Files = {"checkpoint": sign(len(entries), root_of(hashes), **signing)}  # type: ignore[arg-type]  # seed, origin
+    files: Files = {"checkpoint": sign(len(entries), root_of(hashes), **signing)}
     for at in range(0, len(entries), 256):
         some = entries[at : at + 256]
         bundle = b"".join(len(entry).to_bytes(2, "big") + entry for entry in some)

@@ -6,7 +6,7 @@ from multiprocessing.connection import Connection as Pipe
 from sqlalchemy import Engine
 
 from ledger.database import open_engine, reading
-from ledger.witness import Conflict, Cosigned, Suspicion, TrustedLogs, open_request
+from ledger.witness import Conflict, Cosigned, Cosigner, Suspicion, TrustedLogs, open_request
 from ledger.witness_store import Evidence, SqlWitness, WitnessedHead
 from ledger.witness_tables import metadata
 from signing import Ed25519Signer, Secret
@@ -28,7 +28,7 @@ def ask(engine: Engine, log: HandLog, request: bytes, now: int = NOW) -> Cosigne
     """What the witness answers; committed."""
     signed = open_request(request, TrustedLogs.parse([log.vkey]))
     with engine.begin() as connection:
-        return SqlWitness(connection).add(signed, name=NAME, signer=SIGNER, now=now)
+        return SqlWitness(connection).add(signed, Cosigner(NAME, SIGNER), now)
 
 
 def head_of(engine: Engine, log: HandLog) -> WitnessedHead | None:
@@ -50,7 +50,7 @@ def ask_and_hang(url: str, seed: bytes, request: bytes, committed: bool, pipe: P
     signed = open_request(request, TrustedLogs.parse([log.vkey]))
     connection = engine.connect()
     transaction = connection.begin()
-    SqlWitness(connection).add(signed, name=NAME, signer=SIGNER, now=NOW)
+    SqlWitness(connection).add(signed, Cosigner(NAME, SIGNER), NOW)
     if committed:
         transaction.commit()
     pipe.send("here")

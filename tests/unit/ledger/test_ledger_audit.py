@@ -217,7 +217,7 @@ class Dying(Shelf):
         self.bundles = bundles
 
     def read(self, wanted: object) -> list[bytes | None]:
-        answer = super().read(wanted)  # type: ignore[arg-type]  # passed on
+        answer = super().read(wanted)
         if sum(path.startswith("tile/entries/") for path in self.asked) > self.bundles:
             raise BreaksOffError
         return answer

@@ -7,7 +7,7 @@ import pytest
 
 import ledger
 from ledger import EMPTY_ROOT, Frontier, leaf_hash, node_hash, prove_consistency, prove_inclusion, tree_root
-from ledger.tree import full_root
+from ledger.tree import full_root, joined_root
 from signing import MalformedError
 from tests.support.ledger_reference import ListNodes, mth
 
@@ -15,6 +15,17 @@ from tests.support.ledger_reference import ListNodes, mth
 def test_empty_tree() -> None:
     assert Frontier().root() == EMPTY_ROOT == mth([]) == tree_root(0, ListNodes([]))
     assert Frontier().extend([]).frontier == Frontier()
+
+
+def test_the_root_of_joined_hashes() -> None:
+    entries = [b"%d" % number for number in range(256)]
+    hashes = b"".join(map(leaf_hash, entries))
+    for count in (1, 2, 4, 8, 16, 32, 64, 128, 256):
+        for start in range(0, 256, count):
+            assert joined_root(hashes[start * 32 : (start + count) * 32]) == mth(entries[start : start + count])
+    for length in (0, 3 * 32, 96 * 32, 192 * 32, 255 * 32):
+        with pytest.raises(MalformedError):
+            joined_root(hashes[:length])
 
 
 def test_leaf_and_node_hashes_are_kept_apart() -> None:

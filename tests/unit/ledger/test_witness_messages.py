@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
 from ledger import Checkpoint, RootHash
-from ledger.witness import Conflict, Suspicion, TrustedLogs, cosign_request, judge, open_request
+from ledger.witness import Conflict, Cosigner, Suspicion, TrustedLogs, cosign_request, judge, open_request
 from ledger.witness_messages import (
     REQUEST_MAX_BYTES,
     format_add_checkpoint,
@@ -60,7 +60,7 @@ def test_the_worked_request() -> None:
 def test_the_worked_cosignature() -> None:
     signed = open_request(REQUEST, LOGS)
     assert judge(signed.request, head(3)) is None
-    line = cosign_request(signed, name=NAME, signer=WITNESS, now=1700000000)
+    line = cosign_request(signed, Cosigner(NAME, WITNESS), 1700000000)
     assert line == LINE
     assert read_cosignature(line, LOG.text(8), NAME, WITNESS.public_key.raw) == 1700000000
     cosigned = hashlib.sha256(signed.note + line).hexdigest()
@@ -253,7 +253,7 @@ def test_time_0_is_no_cosignature() -> None:
     with pytest.raises(VerificationError):
         read_cosignatures(answer(time=0), parse_note(LOG.checkpoint(8)), [KEY], latest_time=9)
     with pytest.raises(UnavailableError):
-        cosign_request(open_request(REQUEST, LOGS), name=NAME, signer=WITNESS, now=0)
+        cosign_request(open_request(REQUEST, LOGS), Cosigner(NAME, WITNESS), 0)
 
 
 def test_a_key_that_gives_no_valid_signature() -> None:
@@ -264,7 +264,7 @@ def test_a_key_that_gives_no_valid_signature() -> None:
             return Ed25519Signer(Secret(bytes([7]) * 32)).sign(message)
 
     with pytest.raises(UnavailableError) as caught:
-        cosign_request(open_request(REQUEST, LOGS), name=NAME, signer=Broken(), now=5)
+        cosign_request(open_request(REQUEST, LOGS), Cosigner(NAME, Broken()), 5)
     assert caught.value.code == "witness.signer"
 
 
