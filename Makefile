@@ -30,8 +30,9 @@ demo: $(VENV)/.run ## the main job as a story, on the embedded defaults · 演�
 test: $(VENV)/.dev test-servers ## the test suite · 运行测试
 	@$(BIN)/python -m pytest -n 2 -q
 
-test-servers: ## SoftHSM2 for the HSM tests: installed where root and apt-get are there · 安装 HSM 测试所需的 SoftHSM2
+test-servers: ## what tests run beside themselves: SoftHSM2 (apt-get), anvil (npm), geth (Go) · 安装测试所需的外部程序
 	@sh tests/support/install_softhsm.sh
+	@sh tests/support/install_chains.sh
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter · 静态检查
 	@$(BIN)/ruff check .

@@ -5,9 +5,25 @@ The names here are the pure core. Shell modules, imported by their own names: ``
 ``anchors.worker``, ``anchors.deploy``, ``anchors.devchain``. The contract itself is ``anchors.contract``.
 """
 
+from anchors.answers import AnswersProof
+from anchors.claim import LogProof
 from anchors.guard import LogView, check_chain_head, head_checkpoint
-from anchors.ports import Chain, ChainHead, Displaced, Evidence, Included, Outcome, Pending, Quote, SignedTransaction
+from anchors.ports import (
+    Answers,
+    Chain,
+    ChainHead,
+    Displaced,
+    Evidence,
+    Included,
+    NodeAnswer,
+    Outcome,
+    Pending,
+    Quote,
+    SignedTransaction,
+)
 from anchors.profile import (
+    AnswersPolicy,
+    CliquePolicy,
     Consensus,
     ContractPin,
     Grade,
@@ -19,13 +35,18 @@ from anchors.profile import (
     find_profile,
 )
 from anchors.profile_json import parse_profile, profile_to_json
-from anchors.proof import AnchorProof, LogProof, anchor_proof_to_json, parse_anchor_proof, read_anchor_proof
-from anchors.verify import VerifiedAnchor, verify_anchor_proof
+from anchors.proof import AnchorProof, AnyAnchorProof, anchor_proof_to_json, parse_anchor_proof, read_anchor_proof
+from anchors.verify import RecordedAnchor, VerifiedAnchor, check_recorded_anchor, verify_anchor_proof
 
 __all__ = [
     "AnchorProof",
+    "Answers",
+    "AnswersPolicy",
+    "AnswersProof",
+    "AnyAnchorProof",
     "Chain",
     "ChainHead",
+    "CliquePolicy",
     "Consensus",
     "ContractPin",
     "Displaced",
@@ -35,9 +56,11 @@ __all__ = [
     "Included",
     "LogProof",
     "LogView",
+    "NodeAnswer",
     "Outcome",
     "Pending",
     "Quote",
+    "RecordedAnchor",
     "SealAlgorithm",
     "SetSource",
     "SignedTransaction",
@@ -46,6 +69,7 @@ __all__ = [
     "VerifiedAnchor",
     "anchor_proof_to_json",
     "check_chain_head",
+    "check_recorded_anchor",
     "find_profile",
     "head_checkpoint",
     "parse_anchor_proof",

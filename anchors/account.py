@@ -1,5 +1,7 @@
 """Accounts of the chain: the port through which transactions are signed, wherever the key lives."""
 
+from collections.abc import Callable
+from functools import cache
 from typing import Final, Protocol
 
 from eth_hash.auto import keccak
@@ -60,11 +62,34 @@ def recover_address(digest: bytes, r: int, s: int, parity: int) -> bytes | None:
     """The address that signed ``digest``; None if no key can have. Only the lower s is taken (EIP-2)."""
     if parity not in (0, 1) or not 0 < r < ORDER or not 0 < s <= ORDER // 2:
         return None
+    point = _recovery()(digest, r, s, parity)
+    return None if point is None else keccak(point)[-20:]
+
+
+@cache
+def _recovery() -> Callable[[bytes, int, int, int], bytes | None]:
+    """Recovery of X‖Y: by the extra ``fast`` with no layer between, or as eth-keys does it."""
     try:
-        key = Signature(vrs=(parity, r, s)).recover_public_key_from_msg_hash(digest)
+        from coincurve import PublicKey
+    except ImportError:
+        return recover_by_eth_keys
+
+    def recover(digest: bytes, r: int, s: int, parity: int) -> bytes | None:
+        seal = r.to_bytes(_SIZE, "big") + s.to_bytes(_SIZE, "big") + bytes((parity,))
+        try:
+            return PublicKey.from_signature_and_message(seal, digest, hasher=None).format(compressed=False)[1:]
+        except ValueError:
+            return None
+
+    return recover
+
+
+def recover_by_eth_keys(digest: bytes, r: int, s: int, parity: int) -> bytes | None:
+    """X‖Y of the key that signed; None if no key can have. For r and s in range."""
+    try:
+        return Signature(vrs=(parity, r, s)).recover_public_key_from_msg_hash(digest).to_bytes()
     except (BadSignature, ValidationError, ValueError):
         return None
-    return key.to_canonical_address()
 
 
 def sign_recoverable(account: Account, digest: bytes) -> tuple[int, int, int]:

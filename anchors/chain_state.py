@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from anchors.clique import CliqueHeader, parse_clique_header, verify_clique
 from anchors.contract import (
     LAYOUT,
     AnchorMeta,
@@ -19,22 +20,34 @@ from anchors.contract import (
     head_slot,
 )
 from anchors.handoff import follow_handoff
-from anchors.header import Bft, BftHeader, parse_header
-from anchors.profile import Consensus, ContractPin, SealAlgorithm, SetSource, TrustProfile, ValidatorSet
+from anchors.header import HEADERS_MAX, Bft, BftHeader, UnsealedHeader, parse_header, parse_unsealed_header
+from anchors.profile import (
+    CEIL_2N3,
+    TWO_F_PLUS_1,
+    Consensus,
+    ContractPin,
+    Grade,
+    SealAlgorithm,
+    SetSource,
+    TrustProfile,
+    ValidatorSet,
+)
 from anchors.seals import check_ascending, recover_sealers, verify_quorum
 from anchors.stateproof import verify_account, verify_storage
 from signing import MalformedError, UnavailableError, VerificationError
 
 HANDOFF_MAX_HEADERS: Final = 16
+Header = BftHeader | CliqueHeader | UnsealedHeader
 _ENGINES: Final = {Consensus.QBFT: Bft.QBFT, Consensus.IBFT2: Bft.IBFT2}
 
 
 @dataclass(frozen=True, slots=True)
 class SealedHeader:
-    """A header whose seals were checked against a profile; ``verify_header`` makes it."""
+    """A header whose seals were checked against a profile; ``verify_header`` makes it. ``grade`` is not yet capped."""
 
-    header: BftHeader
+    header: Header
     block_hash: bytes
+    grade: Grade
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +59,16 @@ class SealedContract:
     storage_root: bytes
 
 
-def _engine(profile: TrustProfile) -> Bft:
-    """The engine whose headers this verifier can check; UnavailableError (``anchor.unsupported``) for any other."""
+def _unsupported() -> UnavailableError:
+    return UnavailableError("anchor.unsupported", "trust profile: consensus, seals or quorum rule not supported")
+
+
+def _bft_engine(profile: TrustProfile) -> Bft:
+    """The engine whose headers this verifier can check."""
     engine = _ENGINES.get(profile.consensus)
-    if engine is None or profile.seal_algorithm is not SealAlgorithm.SECP256K1 or profile.quorum_rule != "ceil2n3":
-        raise UnavailableError("anchor.unsupported", "trust profile: consensus, seals or quorum rule not supported")
+    known = (SealAlgorithm.SECP256K1, SealAlgorithm.SECP256R1)
+    if engine is None or profile.seal_algorithm not in known or profile.quorum_rule not in (CEIL_2N3, TWO_F_PLUS_1):
+        raise _unsupported()
     return engine
 
 
@@ -66,24 +84,73 @@ def _check_listed(header: BftHeader, trusted: ValidatorSet) -> None:
         raise VerificationError("anchor.validator-set", "header: lists another validator set than the trusted one")
 
 
-def verify_header(profile: TrustProfile, raw: bytes, handoff: Sequence[bytes] = ()) -> SealedHeader:
-    """Check a raw header's form, era, validator set and seals.
-
-    Raises MalformedError, UnavailableError (``anchor.unsupported``) or VerificationError (``anchor.era``,
-    ``anchor.validator-set``, ``anchor.seal``, ``anchor.quorum``, ``anchor.handoff``).
-    """
-    engine = _engine(profile)
-    if len(handoff) > HANDOFF_MAX_HEADERS:
-        raise MalformedError("form.size", f"validator hand-over: more than {HANDOFF_MAX_HEADERS} headers")
-    steps = [parse_header(step, engine) for step in handoff]
-    header = parse_header(raw, engine)
-    for each in (*steps, header):
+def _check_era(profile: TrustProfile, headers: Sequence[Header]) -> None:
+    for each in headers:
         if each.number < profile.from_block or (profile.to_block is not None and each.number > profile.to_block):
             raise VerificationError("anchor.era", "header: the block is outside the profile's era")
+
+
+def _keys_r1(profile: TrustProfile, trusted: ValidatorSet) -> dict[bytes, bytes] | None:
+    if profile.seal_algorithm is SealAlgorithm.SECP256K1:
+        return None
+    if len(trusted.keys) != len(trusted.addresses):
+        raise UnavailableError("anchor.unsupported", "trust profile: secp256r1 seals, but not the public keys")
+    return dict(zip(trusted.addresses, trusted.keys, strict=True))
+
+
+def _verify_bft(profile: TrustProfile, raw: bytes, handoff: Sequence[bytes]) -> SealedHeader:
+    engine = _bft_engine(profile)
+    steps = [parse_header(step, engine) for step in handoff]
+    header = parse_header(raw, engine)
+    _check_era(profile, (*steps, header))
     trusted = follow_handoff(profile, steps, header)
     _check_listed(header, trusted)
-    verify_quorum(recover_sealers(header), frozenset(trusted.addresses))
-    return SealedHeader(header, header.onchain_hash)
+    verify_quorum(
+        recover_sealers(header, _keys_r1(profile, trusted)), frozenset(trusted.addresses), profile.quorum_rule
+    )
+    return SealedHeader(header, header.onchain_hash, Grade.FINAL_BFT)
+
+
+def _verify_clique(profile: TrustProfile, raws: Sequence[bytes]) -> SealedHeader:
+    if profile.clique is None or profile.seal_algorithm is not SealAlgorithm.SECP256K1:
+        raise _unsupported()
+    headers = [parse_clique_header(raw) for raw in raws]
+    _check_era(profile, headers)
+    signers = profile.set_at(headers[0].number)
+    if signers is None or not signers.holds(headers[-1].number):
+        raise VerificationError("anchor.era", "header: the profile names no validator set for all of the blocks")
+    verify_clique(headers, signers.addresses, profile.clique)
+    return SealedHeader(headers[0], headers[0].onchain_hash, Grade.PROBABILISTIC_CLIQUE)
+
+
+def _take_unsealed(profile: TrustProfile, raw: bytes, handoff: Sequence[bytes]) -> SealedHeader:
+    if handoff:
+        raise VerificationError("anchor.handoff", "validator hand-over: there are no validators")
+    header = parse_unsealed_header(raw)
+    _check_era(profile, [header])
+    return SealedHeader(header, header.onchain_hash, Grade.UNSEALED_DEV)
+
+
+def verify_header(
+    profile: TrustProfile, raw: bytes, handoff: Sequence[bytes] = (), descendants: Sequence[bytes] = ()
+) -> SealedHeader:
+    """Check a raw header's form, era, validator set and seals.
+
+    ``descendants`` are the raw headers right after it, as Clique needs them; ``handoff`` those that change the
+    validator set before it. Raises MalformedError, UnavailableError (``anchor.unsupported``) or VerificationError
+    (``anchor.era``, ``.validator-set``, ``.seal``, ``.quorum``, ``.handoff``, ``.headers``, ``.clique-*``).
+    """
+    if len(handoff) > HANDOFF_MAX_HEADERS or len(descendants) >= HEADERS_MAX:
+        raise MalformedError("form.size", f"anchor proof: more than {HEADERS_MAX} headers or 16 hand-over headers")
+    if profile.consensus is Consensus.CLIQUE:
+        if handoff:
+            raise VerificationError("anchor.handoff", "validator hand-over: there is none on a Clique chain")
+        return _verify_clique(profile, (raw, *descendants))
+    if descendants:
+        raise MalformedError("anchor.headers", "anchor proof: descendants are for Clique only")
+    if profile.consensus is Consensus.UNSEALED:
+        return _take_unsealed(profile, raw, handoff)
+    return _verify_bft(profile, raw, handoff)
 
 
 def verify_contract(

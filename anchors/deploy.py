@@ -26,6 +26,8 @@ from anchors.contract import (
 )
 from anchors.hexdata import to_hex
 from anchors.jsonrpc import NodeError, Rpc, read_data, read_object, read_quantity, read_result
+from anchors.node import Endpoint
+from anchors.sending import send_to
 from anchors.transaction import sign_transaction
 from signing import JsonValue, RefusedError, UnavailableError
 
@@ -42,12 +44,12 @@ class Network:
     """A chain as an administrator reaches it.
 
     ``rpc`` may raise UnavailableError. ``wait`` is called between two looks for a receipt (sleep there), at most
-    ``attempts`` times. ``gas_price`` in wei; 0 on free-gas networks.
+    ``attempts`` times. ``gas_price`` in wei; 0 on free-gas networks, None to pay what the chain asks (FISCO BCOS).
     """
 
     rpc: Rpc
     chain_id: int
-    gas_price: int = 0
+    gas_price: int | None = 0
     wait: Callable[[], None] = _no_wait
     attempts: int = 60
 
@@ -130,13 +132,23 @@ def _transact(
         to=to,
         calldata=calldata,
         gas_limit=estimate * _GAS_MARGIN[0] // _GAS_MARGIN[1],
-        gas_price=network.gas_price,
+        gas_price=_gas_price(network),
     )
-    _ask(network, "eth_sendRawTransaction", [to_hex(signed.raw)])
+    refused = send_to(Endpoint("node", network.rpc), signed)
+    if refused is not None:
+        raise refused
     receipt = _wait_for_receipt(network, signed.tx_hash)
     if read_quantity(receipt.get("status"), "receipt status") != 1:
         raise RefusedError("chain.refused", "the transaction was mined, but it failed")
+    if read_data(receipt.get("transactionHash"), "receipt") != signed.tx_hash:
+        raise UnavailableError("chain.receipt", "the node gave the receipt of another transaction")
     return receipt, signed.tx_hash
+
+
+def _gas_price(network: Network) -> int:
+    if network.gas_price is not None:
+        return network.gas_price
+    return read_quantity(_ask(network, "eth_gasPrice", []), "eth_gasPrice")
 
 
 def _refuse(error: NodeError) -> NoReturn:

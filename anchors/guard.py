@@ -5,11 +5,12 @@ another root at a size means that history forked. In both cases the log must not
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from anchors.ports import ChainHead
 from ledger import Checkpoint, RootHash, open_checkpoint, verify_extension
-from signing import NoteKey, VerificationError
+from signing import NoteKey, UnavailableError, VerificationError
 
 
 class LogView(Protocol):
@@ -52,3 +53,29 @@ def check_chain_head(log: LogView, head: ChainHead, log_key: NoteKey) -> Checkpo
             "log.fork", f"the chain holds another tree of {anchored.size} entries than the database"
         ) from None
     return latest
+
+
+@dataclass(frozen=True, slots=True)
+class LagLimit:
+    """How far a log may run ahead of the head that was proved last, in entries and in seconds. None: without end."""
+
+    entries: int | None
+    seconds: int | None
+
+
+def check_lag(limit: LagLimit, heads: Sequence[tuple[int, int]], log_size: int, *, now: int) -> None:
+    """Refuse to sign more while no chain can be asked, once the log is too far ahead (chain.md §4.5 point 4).
+
+    ``heads``: what each chain was last proved to hold, as size and time. The freshest one that allows it counts: one
+    chain that is away holds up nothing. Raises UnavailableError (``log.chain-away``); also if no head was ever proved,
+    since a chain that was never asked is not an empty one.
+    """
+    for size, seen_at in heads:
+        few = limit.entries is None or log_size - size < limit.entries
+        fresh = limit.seconds is None or now - seen_at <= limit.seconds
+        if few and fresh:
+            return
+    raise UnavailableError(
+        "log.chain-away",
+        "no chain can be asked, and the log is as far ahead of the head proved last as the settings let",
+    )

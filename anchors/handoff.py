@@ -17,44 +17,55 @@ def _refuse(why: str) -> VerificationError:
     return VerificationError("anchor.handoff", f"validator hand-over: {why}")
 
 
-def _check_policy(profile: TrustProfile, trusted: ValidatorSet, steps: int) -> None:
-    if not profile.handoff.allowed or trusted.source is not SetSource.HEADER:
-        raise _refuse("the profile does not allow any")
-    if steps > profile.handoff.max_steps:
-        raise _refuse(f"more than {profile.handoff.max_steps} steps")
+def _take_named(header: BftHeader, named: ValidatorSet, profile: TrustProfile) -> bool:
+    """Whether a header begins a set that the profile names by now: its earlier version needed the header."""
+    if header.number != named.from_block or header.validators != named.addresses:
+        return False
+    verify_quorum(recover_sealers(header), frozenset(named.addresses), profile.quorum_rule)
+    return True
 
 
-def _step(header: BftHeader, trusted: frozenset[bytes], min_set: int) -> frozenset[bytes]:
+def _step(header: BftHeader, before: ValidatorSet, profile: TrustProfile) -> ValidatorSet:
     """The set listed by one hand-over header, once both the new and the old set stand behind it."""
+    if not profile.handoff.allowed or before.source is not SetSource.HEADER:
+        raise _refuse("the profile does not allow any")
+    if before.to_block is not None:
+        raise _refuse("the profile names another set after the one that a header changes")
+    if len(before.addresses) < profile.handoff.min_set:
+        raise _refuse(f"a set of fewer than {profile.handoff.min_set} cannot vouch for another")
     check_ascending(header.validators)
-    listed = frozenset(header.validators)
-    if len(trusted) < min_set:
-        raise _refuse(f"a set of fewer than {min_set} cannot vouch for another")
-    if listed == trusted:
+    if header.validators == before.addresses:
         raise _refuse("a header does not change the set")
     sealers = recover_sealers(header)
-    verify_quorum(sealers, listed)
-    if len(sealers & trusted) <= max_faulty(len(trusted)):
+    verify_quorum(sealers, frozenset(header.validators), profile.quorum_rule)
+    if len(sealers.intersection(before.addresses)) <= max_faulty(len(before.addresses)):
         raise _refuse("too few members of the earlier set sealed a header")
-    return listed
+    return ValidatorSet(header.number, None, header.validators, SetSource.HEADER)
+
+
+def _named_at(profile: TrustProfile, number: int) -> ValidatorSet:
+    named = profile.set_at(number)
+    if named is None:
+        raise VerificationError("anchor.era", "header: the profile names no validator set for the block")
+    return named
 
 
 def follow_handoff(profile: TrustProfile, steps: Sequence[BftHeader], last: BftHeader) -> ValidatorSet:
     """The set that may seal ``last``: the profile's own, changed by the hand-over headers ``steps`` in order.
 
-    Raises VerificationError: ``anchor.era`` when the profile names no set for the first block, ``anchor.handoff``,
+    The last of them may be ``last`` itself, the first block that its set seals. Only a set of which the profile names
+    no end is handed over: retired members certify nothing that a newer version of the profile knows better.
+    Raises VerificationError: ``anchor.era`` when the profile names no set for a block, ``anchor.handoff``,
     ``anchor.seal``, ``anchor.quorum``, ``anchor.validator-set``.
     """
-    numbers = [header.number for header in (*steps, last)]
-    start = profile.set_at(numbers[0])
-    if start is None:
-        raise VerificationError("anchor.era", "header: the profile names no validator set for the block")
-    if not steps:
-        return start
-    _check_policy(profile, start, len(steps))
-    if any(earlier >= later for earlier, later in pairwise(numbers)):
+    if len(steps) > profile.handoff.max_steps:
+        raise _refuse(f"more than {profile.handoff.max_steps} steps")
+    before = steps[:-1] if steps and steps[-1].raw == last.raw else steps  # the first block of the new set itself
+    if any(earlier.number >= later.number for earlier, later in pairwise((*before, last))):
         raise _refuse("the block numbers do not grow")
-    trusted = frozenset(start.addresses)
+    handed_over: ValidatorSet | None = None
     for header in steps:
-        trusted = _step(header, trusted, profile.handoff.min_set)
-    return ValidatorSet(steps[-1].number, None, tuple(sorted(trusted)), SetSource.HEADER)
+        named = _named_at(profile, header.number)
+        if handed_over is not None or not _take_named(header, named, profile):
+            handed_over = _step(header, handed_over or named, profile)
+    return handed_over or _named_at(profile, last.number)

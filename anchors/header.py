@@ -1,4 +1,4 @@
-"""Block headers of Byzantine-fault-tolerant Besu networks: strict parse, block hash and the hash the seals sign.
+"""Block headers, above all of Byzantine-fault-tolerant networks: strict parse, block hash, hash the seals sign.
 
 The verifier works on the raw RLP and needs no list of fork-dependent fields: the first fifteen are fixed, whatever
 follows them is hashed as it came. extraData of QBFT and IBFT2 is ``[vanity, validators, vote, round, seals]``.
@@ -14,10 +14,13 @@ from anchors.strict_rlp import RlpItem, rlp_bytes, rlp_decode, rlp_encode, rlp_l
 from signing import MalformedError
 
 HEADER_MAX_BYTES: Final = 8 * 1024
+HEADERS_MAX: Final = 64
+"""Headers of one proof: the one with the state, and its Clique descendants."""
+
 _EXTRA_MAX_BYTES: Final = HEADER_MAX_BYTES
-_MIN_ITEMS: Final = 15
-_STATE_ROOT, _DIFFICULTY, _NUMBER, _TIMESTAMP, _EXTRA_DATA, _MIX_HASH, _NONCE = 3, 7, 8, 11, 12, 13, 14
-_HASH_FIELDS: Final = (0, 1, _STATE_ROOT, 4, 5, _MIX_HASH)
+MIN_ITEMS: Final = 15
+COINBASE, STATE_ROOT, DIFFICULTY, NUMBER, TIMESTAMP, EXTRA_DATA, MIX_HASH, NONCE = 2, 3, 7, 8, 11, 12, 13, 14
+_HASH_FIELDS: Final = (0, 1, STATE_ROOT, 4, 5, MIX_HASH)
 BFT_MIX_HASH: Final = bytes.fromhex("63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365")
 
 
@@ -55,11 +58,11 @@ class BftHeader:
     @property
     def state_root(self) -> bytes:
         """Root of the account trie after this block."""
-        return self.items[_STATE_ROOT]
+        return self.items[STATE_ROOT]
 
     def _hash_with(self, extra: list[RlpItem]) -> bytes:
         fields = list(self.items)
-        fields[_EXTRA_DATA] = rlp_encode(extra)
+        fields[EXTRA_DATA] = rlp_encode(extra)
         return keccak(rlp_encode(fields))
 
     @property
@@ -91,10 +94,50 @@ def _check_round(value: RlpItem, engine: Bft) -> bytes:
     return rlp_bytes(value, what="header round", length=4 if engine is Bft.IBFT2 else None)
 
 
-def _check_fixed_fields(items: tuple[bytes, ...]) -> None:
+def header_items(raw: bytes) -> tuple[bytes, ...]:
+    """All fields of a raw RLP header of any engine: fifteen at least, hashes of 32 bytes.
+
+    Raises MalformedError (``form.size``, ``form.rlp``, ``anchor.header``).
+    """
+    fields = rlp_list(rlp_decode(raw, what="header", max_bytes=HEADER_MAX_BYTES), what="header")
+    if len(fields) < MIN_ITEMS:
+        raise MalformedError("anchor.header", f"header: fewer than {MIN_ITEMS} fields")
+    items = tuple(rlp_bytes(field, what="header field") for field in fields)
     if any(len(items[position]) != 32 for position in _HASH_FIELDS):
         raise MalformedError("anchor.header", "header: a hash field has not 32 bytes")
-    if items[_DIFFICULTY] != b"\x01" or items[_NONCE] != bytes(8) or items[_MIX_HASH] != BFT_MIX_HASH:
+    return items
+
+
+@dataclass(frozen=True, slots=True)
+class UnsealedHeader:
+    """A header of a development node that seals nothing (anvil). ``timestamp`` in seconds."""
+
+    raw: bytes
+    number: int
+    timestamp: int
+    parent_hash: bytes
+    state_root: bytes
+
+    @property
+    def onchain_hash(self) -> bytes:
+        """The block hash: of the header as it is."""
+        return keccak(self.raw)
+
+
+def parse_unsealed_header(raw: bytes) -> UnsealedHeader:
+    """Parse a raw RLP header of any engine, of which nothing is expected. Raises as ``header_items`` does."""
+    items = header_items(raw)
+    return UnsealedHeader(
+        raw=raw,
+        number=rlp_uint(items[NUMBER], what="header number"),
+        timestamp=rlp_uint(items[TIMESTAMP], what="header timestamp"),
+        parent_hash=items[0],
+        state_root=items[STATE_ROOT],
+    )
+
+
+def _check_fixed_fields(items: tuple[bytes, ...]) -> None:
+    if items[DIFFICULTY] != b"\x01" or items[NONCE] != bytes(8) or items[MIX_HASH] != BFT_MIX_HASH:
         raise MalformedError("anchor.header", "header: difficulty, nonce or mixHash are not those of a BFT chain")
 
 
@@ -103,12 +146,9 @@ def parse_header(raw: bytes, engine: Bft) -> BftHeader:
 
     Raises MalformedError (``form.size``, ``form.rlp``, ``anchor.header``).
     """
-    fields = rlp_list(rlp_decode(raw, what="header", max_bytes=HEADER_MAX_BYTES), what="header")
-    if len(fields) < _MIN_ITEMS:
-        raise MalformedError("anchor.header", f"header: fewer than {_MIN_ITEMS} fields")
-    items = tuple(rlp_bytes(field, what="header field") for field in fields)
+    items = header_items(raw)
     _check_fixed_fields(items)
-    extra_item = rlp_decode(items[_EXTRA_DATA], what="header extraData", max_bytes=_EXTRA_MAX_BYTES)
+    extra_item = rlp_decode(items[EXTRA_DATA], what="header extraData", max_bytes=_EXTRA_MAX_BYTES)
     extra = rlp_list(extra_item, what="header extraData")
     if len(extra) != 5:
         raise MalformedError("anchor.header", "header: extraData has not exactly five items")
@@ -118,8 +158,8 @@ def parse_header(raw: bytes, engine: Bft) -> BftHeader:
         raw=raw,
         engine=engine,
         items=items,
-        number=rlp_uint(items[_NUMBER], what="header number"),
-        timestamp=rlp_uint(items[_TIMESTAMP], what="header timestamp"),
+        number=rlp_uint(items[NUMBER], what="header number"),
+        timestamp=rlp_uint(items[TIMESTAMP], what="header timestamp"),
         vanity=rlp_bytes(vanity, what="header vanity", length=32),
         validators=tuple(
             rlp_bytes(item, what="header validator", length=20)

@@ -1,11 +1,6 @@
 """Chain bytes as text: lower-case hexadecimal behind ``0x``, an even number of digits, one spelling per value."""
 
-import re
-from typing import Final
-
 from signing import JsonValue, MalformedError, json_str
-
-_HEX: Final = re.compile(r"0x(?:[0-9a-f]{2})*")
 
 
 def to_hex(data: bytes) -> str:
@@ -19,9 +14,12 @@ def from_hex(value: JsonValue, *, what: str, max_bytes: int, length: int | None 
     Raises MalformedError (``form.type``, ``form.size``, ``form.hex``), naming ``what``.
     """
     text = json_str(value, what=what, max_length=2 + 2 * max_bytes)
-    if not _HEX.fullmatch(text):
+    try:
+        data = bytes.fromhex(text[2:])
+    except ValueError:
+        data = b""
+    if to_hex(data) != text:  # capitals, blanks, no prefix, or no hex at all
         raise MalformedError("form.hex", f"{what}: not lower-case 0x hex")
-    data = bytes.fromhex(text[2:])
     if length is not None and len(data) != length:
         raise MalformedError("form.hex", f"{what}: {length} bytes are needed")
     return data

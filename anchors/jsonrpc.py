@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from anchors.strict_rlp import rlp_encode
-from signing import JsonValue, UnavailableError
+from signing import JsonValue, MalformedError, UnavailableError, parse_json
 
 Rpc = Callable[[str, Sequence[JsonValue]], Mapping[str, JsonValue]]
 """One call: (method, params) to the response object, with ``result`` or ``error``; may raise UnavailableError."""
@@ -105,6 +105,23 @@ def read_result(method: str, response: object) -> JsonValue:
     if "result" not in members:
         raise bad_answer(method)
     return members["result"]
+
+
+def read_response(request: bytes, answer: bytes) -> Mapping[str, JsonValue]:
+    """The response object to the request that was sent; raises UnavailableError (``chain.bad-answer``).
+
+    Strict JSON, no member twice, nesting bounded, JSON-RPC 2.0, the request's own id (an error may be without one).
+    """
+    try:
+        sent = read_object(parse_json(request, what="JSON-RPC request", max_bytes=len(request)), "request")
+        members = read_object(parse_json(answer, what="JSON-RPC answer", max_bytes=len(answer)), "answer")
+    except MalformedError as error:
+        raise UnavailableError("chain.bad-answer", str(error)) from None
+    failed = members.get("error") is not None
+    same_id = members.get("id") == sent["id"] and not isinstance(members.get("id"), bool)
+    if members.get("jsonrpc") != "2.0" or not (same_id or (failed and members.get("id") is None)):
+        raise UnavailableError("chain.bad-answer", "the answer is not to this request")
+    return members
 
 
 def rebuild_header(block: Mapping[str, JsonValue]) -> bytes:

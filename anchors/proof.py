@@ -1,4 +1,4 @@
-"""The anchor proof: evidence that a checkpoint stood in the anchor contract in a sealed block (``anchor-proof/v1``).
+"""The anchor proof ``anchor-proof/v1``: which kind it is, and the kind ``storage`` taken apart.
 
 Every member is needed for the verdict: nothing rides along unproved, so any changed byte is noticed. The format is in
 docs/formats.md; ``anchors.verify`` checks what is parsed here.
@@ -8,75 +8,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from anchors.header import HEADER_MAX_BYTES
-from anchors.hexdata import address_from_hex, from_hex, to_hex
+from anchors.answers import AnswersProof, answers_proof_to_json, parse_answers_proof
+from anchors.claim import ANCHOR_PROOF_VERSION, CLAIM_MEMBERS, CLAIM_OPTIONAL, AnchorClaim, claim_to_json, parse_claim
+from anchors.header import HEADER_MAX_BYTES, HEADERS_MAX
+from anchors.hexdata import from_hex, to_hex
 from anchors.stateproof import NODE_MAX_BYTES, PROOF_MAX_NODES
-from signing import (
-    JsonValue,
-    MalformedError,
-    b64_decode,
-    b64_encode,
-    json_int,
-    json_list,
-    json_object,
-    json_str,
-    parse_json,
-)
+from signing import JsonValue, MalformedError, UnavailableError, json_list, json_object, json_str, parse_json
 
-ANCHOR_PROOF_VERSION: Final = "anchor-proof/v1"
 ANCHOR_PROOF_MAX_BYTES: Final = 1 << 20
-_MAX_HEADERS: Final = 16
-_MAX_LOG_HASHES: Final = 64
-_NOTE_MAX_CHARACTERS: Final = 4096
+_MAX_HANDOFF: Final = 16
 _LABELS: Final = ("anchor.root", "anchor.meta", "head")
-_REQUIRED: Final = (
-    "version",
-    "profileId",
-    "kind",
-    "checkpointNote",
-    "origin",
-    "anchored",
-    "headers",
-    "handoff",
-    "contract",
-    "accountProof",
-    "storage",
-)
+_REQUIRED: Final = (*CLAIM_MEMBERS, "headers", "handoff", "accountProof", "storage")
 
 
 @dataclass(frozen=True, slots=True)
-class LogProof:
-    """Consistency (RFC 9162 §2.1.4) of an older tree of the log with the anchored one."""
+class AnchorProof(AnchorClaim):
+    """A parsed, unverified proof that a checkpoint stood in the contract in a sealed block (kind ``storage``).
 
-    size: int
-    root: bytes
-    hashes: tuple[bytes, ...]
+    Nodes and headers are raw RLP. ``head_proof`` may miss; ``descendants`` follow ``header``, on Clique chains only.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class AnchorProof:
-    """A parsed, unverified anchor proof. Nodes and headers are raw RLP; ``head_proof`` and ``log_proof`` may miss."""
-
-    profile_id: str
-    checkpoint_note: bytes
-    origin: str
-    size: int
-    root: bytes
-    log_proof: LogProof | None
     header: bytes
     handoff: tuple[bytes, ...]
-    contract: bytes
     account_proof: tuple[bytes, ...]
     root_proof: tuple[bytes, ...]
     meta_proof: tuple[bytes, ...]
     head_proof: tuple[bytes, ...] | None
+    descendants: tuple[bytes, ...] = ()
 
 
-def _root(value: JsonValue, what: str) -> bytes:
-    root = b64_decode(json_str(value, what=what, max_length=44), what=what)
-    if len(root) != 32:
-        raise MalformedError("form.base64", f"{what}: 32 bytes are needed")
-    return root
+AnyAnchorProof = AnchorProof | AnswersProof
 
 
 def _nodes(value: JsonValue, what: str) -> tuple[bytes, ...]:
@@ -84,8 +45,8 @@ def _nodes(value: JsonValue, what: str) -> tuple[bytes, ...]:
     return tuple(from_hex(item, what=what, max_bytes=NODE_MAX_BYTES) for item in items)
 
 
-def _headers(value: JsonValue, what: str) -> tuple[bytes, ...]:
-    items = json_list(value, what=what, max_items=_MAX_HEADERS)
+def _headers(value: JsonValue, what: str, max_items: int) -> tuple[bytes, ...]:
+    items = json_list(value, what=what, max_items=max_items)
     return tuple(from_hex(item, what=what, max_bytes=HEADER_MAX_BYTES) for item in items)
 
 
@@ -100,47 +61,23 @@ def _storage(value: JsonValue) -> dict[str, tuple[bytes, ...]]:
     return {label: _nodes(entry["proof"], what) for label, entry in zip(labels, entries, strict=True)}
 
 
-def _log_proof(value: JsonValue) -> LogProof:
-    what = "anchor proof logProof"
-    members = json_object(value, what=what, required=("size", "root", "consistency"))
-    hashes = json_list(members["consistency"], what=what, max_items=_MAX_LOG_HASHES)
-    return LogProof(
-        size=json_int(members["size"], what=f"{what} size", minimum=1),
-        root=_root(members["root"], f"{what} root"),
-        hashes=tuple(_root(item, f"{what} consistency") for item in hashes),
-    )
-
-
-def _note(value: JsonValue) -> bytes:
-    return json_str(value, what="anchor proof checkpointNote", max_length=_NOTE_MAX_CHARACTERS).encode("utf-8")
-
-
-def _check_kind(members: dict[str, JsonValue]) -> None:
-    if members["version"] != ANCHOR_PROOF_VERSION:
-        raise MalformedError("form.version", f"anchor proof: version is not {ANCHOR_PROOF_VERSION}")
-    if members["kind"] != "storage":
-        raise MalformedError("anchor.kind", "anchor proof: kind is not storage")
-
-
-def parse_anchor_proof(value: JsonValue) -> AnchorProof:
-    """Take an anchor proof apart; proves nothing. Raises MalformedError (``form.*``, ``anchor.*``)."""
-    members = json_object(value, what="anchor proof", required=_REQUIRED, optional=("logProof",))
-    _check_kind(members)
-    anchored = json_object(members["anchored"], what="anchor proof anchored", required=("size", "root"))
-    headers = _headers(members["headers"], "anchor proof headers")
-    if len(headers) != 1:
-        raise MalformedError("anchor.headers", "anchor proof: exactly one header is needed")
-    storage = _storage(members["storage"])
+def _parse_storage_proof(value: JsonValue) -> AnchorProof:
+    members = json_object(value, what="anchor proof", required=_REQUIRED, optional=CLAIM_OPTIONAL)
+    headers = _headers(members["headers"], "anchor proof headers", HEADERS_MAX)
+    if not headers:
+        raise MalformedError("anchor.headers", "anchor proof: a header is needed")
+    storage, claim = _storage(members["storage"]), parse_claim(members)
     return AnchorProof(
-        profile_id=json_str(members["profileId"], what="anchor proof profileId", max_length=128),
-        checkpoint_note=_note(members["checkpointNote"]),
-        origin=json_str(members["origin"], what="anchor proof origin", max_length=255),
-        size=json_int(anchored["size"], what="anchor proof anchored size", minimum=1),
-        root=_root(anchored["root"], "anchor proof anchored root"),
-        log_proof=_log_proof(members["logProof"]) if "logProof" in members else None,
+        profile_id=claim.profile_id,
+        checkpoint_note=claim.checkpoint_note,
+        origin=claim.origin,
+        size=claim.size,
+        root=claim.root,
+        log_proof=claim.log_proof,
+        contract=claim.contract,
         header=headers[0],
-        handoff=_headers(members["handoff"], "anchor proof handoff"),
-        contract=address_from_hex(members["contract"], what="anchor proof contract"),
+        descendants=headers[1:],
+        handoff=_headers(members["handoff"], "anchor proof handoff", _MAX_HANDOFF),
         account_proof=_nodes(members["accountProof"], "anchor proof accountProof"),
         root_proof=storage["anchor.root"],
         meta_proof=storage["anchor.meta"],
@@ -148,8 +85,28 @@ def parse_anchor_proof(value: JsonValue) -> AnchorProof:
     )
 
 
-def read_anchor_proof(data: bytes) -> AnchorProof:
-    """Parse the JSON bytes of one anchor proof; raises MalformedError."""
+def parse_anchor_proof(value: JsonValue) -> AnyAnchorProof:
+    """Take an anchor proof apart; proves nothing.
+
+    Raises MalformedError (``form.*``, ``anchor.*``), UnavailableError (``anchor.unsupported``) for the kind
+    ``receipt``, which a later version will know.
+    """
+    if not isinstance(value, dict):
+        raise MalformedError("form.type", "anchor proof: an object is needed")
+    if value.get("version", ANCHOR_PROOF_VERSION) != ANCHOR_PROOF_VERSION:
+        raise MalformedError("form.version", f"anchor proof: version is not {ANCHOR_PROOF_VERSION}")
+    kind = value.get("kind", "storage")  # without one, its members are found missing
+    if kind == "storage":
+        return _parse_storage_proof(value)
+    if kind == "answers":
+        return parse_answers_proof(value)
+    if kind == "receipt":
+        raise UnavailableError("anchor.unsupported", "anchor proof: kind receipt is reserved, this version can't tell")
+    raise MalformedError("anchor.kind", "anchor proof: kind is not storage or answers")
+
+
+def read_anchor_proof(data: bytes) -> AnyAnchorProof:
+    """Parse the JSON bytes of one anchor proof; raises as ``parse_anchor_proof`` does."""
     return parse_anchor_proof(parse_json(data, what="anchor proof", max_bytes=ANCHOR_PROOF_MAX_BYTES))
 
 
@@ -157,26 +114,15 @@ def _hex_list(items: Sequence[bytes]) -> list[JsonValue]:
     return [to_hex(item) for item in items]
 
 
-def anchor_proof_to_json(proof: AnchorProof) -> dict[str, JsonValue]:
+def anchor_proof_to_json(proof: AnyAnchorProof) -> dict[str, JsonValue]:
     """Write a proof in the form ``parse_anchor_proof`` reads; ``signing.dump_json`` makes its canonical bytes."""
+    if isinstance(proof, AnswersProof):
+        return answers_proof_to_json(proof)
     chains = [proof.root_proof, proof.meta_proof] + ([] if proof.head_proof is None else [proof.head_proof])
-    value: dict[str, JsonValue] = {
-        "version": ANCHOR_PROOF_VERSION,
-        "profileId": proof.profile_id,
-        "kind": "storage",
-        "checkpointNote": proof.checkpoint_note.decode("utf-8"),
-        "origin": proof.origin,
-        "anchored": {"size": proof.size, "root": b64_encode(proof.root)},
-        "headers": [to_hex(proof.header)],
+    return {
+        **claim_to_json("storage", proof),
+        "headers": _hex_list([proof.header, *proof.descendants]),
         "handoff": _hex_list(proof.handoff),
-        "contract": to_hex(proof.contract),
         "accountProof": _hex_list(proof.account_proof),
         "storage": [{"label": label, "proof": _hex_list(nodes)} for label, nodes in zip(_LABELS, chains, strict=False)],
     }
-    if proof.log_proof is not None:
-        value["logProof"] = {
-            "size": proof.log_proof.size,
-            "root": b64_encode(proof.log_proof.root),
-            "consistency": [b64_encode(item) for item in proof.log_proof.hashes],
-        }
-    return value

@@ -4,22 +4,27 @@ Besu's import rule (chain.md §2.2): no duplicate, every signer in the set, at l
 here is a published mistake: with four validators it accepts two seals.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
 from anchors.account import recover_address
 from anchors.header import BftHeader
+from anchors.profile import CEIL_2N3, TWO_F_PLUS_1
+from anchors.seals_r1 import find_signer_r1
 from signing import VerificationError
 
 _SEAL_BYTES: Final = 65
 
 
-def seal_quorum(validators: int) -> int:
-    """Seals needed of ``validators`` members: ceil(2N/3); raises ValueError for an empty set."""
-    if validators < 1:
-        raise ValueError("an empty validator set has no quorum")
-    return -(-2 * validators // 3)
+def seal_quorum(validators: int, rule: str = CEIL_2N3) -> int:
+    """Seals needed of ``validators`` members: ceil(2N/3), or 2f+1 on a network whose profile says so.
+
+    Raises ValueError for an empty set and for another rule.
+    """
+    if validators < 1 or rule not in (CEIL_2N3, TWO_F_PLUS_1):
+        raise ValueError("an empty validator set has no quorum, nor has an unknown rule")
+    return 2 * max_faulty(validators) + 1 if rule == TWO_F_PLUS_1 else -(-2 * validators // 3)
 
 
 def max_faulty(validators: int) -> int:
@@ -41,10 +46,16 @@ def recover_signer(seal: bytes, digest: bytes) -> bytes:
     return signer
 
 
-def recover_sealers(header: BftHeader) -> frozenset[bytes]:
-    """Addresses of all seals of ``header``; raises VerificationError (``anchor.seal``) for a bad or repeated one."""
+def recover_sealers(header: BftHeader, keys_r1: Mapping[bytes, bytes] | None = None) -> frozenset[bytes]:
+    """Addresses of all seals of ``header``; raises VerificationError (``anchor.seal``) for a bad or repeated one.
+
+    ``keys_r1``: on a network with secp256r1 seals, the public keys (X‖Y) by address among which a signer is sought.
+    """
     digest = header.seal_hash
-    signers = [recover_signer(seal, digest) for seal in header.seals]
+    if keys_r1 is None:
+        signers = [recover_signer(seal, digest) for seal in header.seals]
+    else:
+        signers = [find_signer_r1(seal, digest, keys_r1) for seal in header.seals]
     if len(set(signers)) != len(signers):
         raise VerificationError("anchor.seal", "header: two seals are of one validator")
     return frozenset(signers)
@@ -56,13 +67,13 @@ def check_ascending(validators: Sequence[bytes]) -> None:
         raise VerificationError("anchor.validator-set", "header: the validators are not strictly ascending")
 
 
-def verify_quorum(sealers: frozenset[bytes], validators: frozenset[bytes]) -> None:
+def verify_quorum(sealers: frozenset[bytes], validators: frozenset[bytes], rule: str = CEIL_2N3) -> None:
     """Check that all ``sealers`` belong to ``validators`` and are enough of them.
 
     Raises VerificationError: ``anchor.seal`` for an outsider, ``anchor.quorum`` for too few (or an empty set).
     """
     if not sealers <= validators:
         raise VerificationError("anchor.seal", "header: a seal is not of the validator set")
-    if not validators or len(sealers) < seal_quorum(len(validators)):
-        needed = seal_quorum(len(validators)) if validators else 1
+    needed = seal_quorum(len(validators), rule) if validators else 1
+    if len(sealers) < needed:
         raise VerificationError("anchor.quorum", f"header: {len(sealers)} seals, {needed} are needed")

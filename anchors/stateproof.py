@@ -9,42 +9,67 @@ from dataclasses import dataclass
 from typing import Final
 
 from eth_hash.auto import keccak
-from trie.constants import BLANK_NODE_HASH
-from trie.hexary import HexaryTrie
 
-from anchors.strict_rlp import rlp_bytes, rlp_decode, rlp_list, rlp_uint
+from anchors.strict_rlp import RlpItem, rlp_bytes, rlp_decode, rlp_list, rlp_uint
 from signing import MalformedError, VerificationError
 
 NODE_MAX_BYTES: Final = 1024
 PROOF_MAX_NODES: Final = 64
+BLANK_ROOT: Final = keccak(b"\x80")
+"""Root of a trie that holds nothing."""
+
 _WORD: Final = 32
+_BRANCH_ITEMS: Final = 17
+_SHORT_ITEMS: Final = 2
 
 
-class _PathReader(dict[bytes, bytes]):
-    """The node database handed to the trie walk; remembers which nodes it asked for, in order."""
+def _refuse() -> VerificationError:
+    return VerificationError("anchor.proof", "proof: the nodes do not lead from the root to the key")
 
-    def __init__(self, nodes: Sequence[bytes]) -> None:
-        super().__init__((keccak(node), node) for node in nodes)
-        self.path: list[bytes] = []
 
-    def __getitem__(self, key: bytes) -> bytes:
-        node = super().__getitem__(key)
-        self.path.append(node)
-        return node
+def _short_path(item: RlpItem) -> tuple[bool, str]:
+    """Whether a node of two items is a leaf, and its part of the path (hex-prefix, Yellow Paper appendix C)."""
+    digits = rlp_bytes(item, what="trie path").hex()
+    if digits[:1] not in ("0", "1", "2", "3") or (digits[0] in "02" and digits[1] != "0"):
+        raise _refuse()
+    return digits[0] in "23", digits[1 if digits[0] in "13" else 2 :]
+
+
+def _step(node: list[RlpItem], path: str) -> tuple[RlpItem, str | None]:
+    """What a node holds for ``path``: a child and the path below it, or the value (empty: absent) and None."""
+    if len(node) == _BRANCH_ITEMS:
+        return (node[int(path[0], 16)], path[1:]) if path else (node[-1], None)
+    if len(node) != _SHORT_ITEMS:
+        raise _refuse()
+    leaf, part = _short_path(node[0])
+    if leaf:
+        return (node[1] if part == path else b""), None
+    if not part:
+        raise _refuse()
+    return (node[1], path[len(part) :]) if path.startswith(part) else (b"", None)
 
 
 def _walk(root: bytes, key: bytes, nodes: Sequence[bytes]) -> tuple[bytes, tuple[bytes, ...]]:
     """Value at keccak(``key``) under ``root`` (empty: proved absent) and the nodes of its path."""
     if len(nodes) > PROOF_MAX_NODES or not all(0 < len(node) <= NODE_MAX_BYTES for node in nodes):
         raise MalformedError("anchor.proof-size", "proof: too many nodes, or a node empty or too large")
-    if root == BLANK_NODE_HASH:
+    if root == BLANK_ROOT:
         return b"", ()
-    reader = _PathReader(nodes)
+    by_hash = {keccak(node): node for node in nodes}
+    used: list[bytes] = []
+    item: RlpItem = root
+    path: str | None = keccak(key).hex()
     try:
-        value = HexaryTrie(reader, root)[keccak(key)]
-    except Exception:  # the libraries raise many types for hostile nodes: all of them mean "not proved"
-        raise VerificationError("anchor.proof", "proof: the nodes do not lead from the root to the key") from None
-    return value, tuple(reader.path)
+        while path is not None:
+            if isinstance(item, bytes):
+                if not item:
+                    return b"", tuple(used)
+                used.append(by_hash[item])
+                item = rlp_decode(used[-1], what="trie node", max_bytes=NODE_MAX_BYTES)
+            item, path = _step(rlp_list(item, what="trie node"), path)
+        return rlp_bytes(item, what="trie value"), tuple(used)
+    except (KeyError, MalformedError):
+        raise _refuse() from None
 
 
 def _prove(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes:
@@ -64,8 +89,9 @@ def path_nodes(root: bytes, key: bytes, nodes: Sequence[bytes]) -> tuple[bytes, 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A proved contract account: keccak of its runtime code, root of its storage trie."""
+    """A proved account: how many transactions it sent, keccak of its runtime code, root of its storage trie."""
 
+    nonce: int
     code_hash: bytes
     storage_root: bytes
 
@@ -81,9 +107,9 @@ def verify_account(state_root: bytes, address: bytes, nodes: Sequence[bytes]) ->
     fields = rlp_list(rlp_decode(value, what="account", max_bytes=NODE_MAX_BYTES), what="account")
     if len(fields) != 4:
         raise MalformedError("form.rlp", "account: four fields are needed")
-    rlp_uint(fields[0], what="account nonce")
     rlp_uint(fields[1], what="account balance", max_bytes=_WORD)
     return Account(
+        nonce=rlp_uint(fields[0], what="account nonce"),
         storage_root=rlp_bytes(fields[2], what="account storage root", length=32),
         code_hash=rlp_bytes(fields[3], what="account code hash", length=32),
     )

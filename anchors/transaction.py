@@ -25,15 +25,23 @@ def check_transaction(transaction: SignedTransaction, *, to: bytes, calldata: by
 
     Raises MalformedError (``form.rlp``) or VerificationError (``outbox.transaction``).
     """
+    fields = check_signed(transaction)
+    if (fields[3], fields[5]) != (to, calldata):
+        raise VerificationError("outbox.transaction", "transaction: the raw bytes are not of the call in its record")
+
+
+def check_signed(transaction: SignedTransaction) -> Sequence[RlpItem]:
+    """Hold the raw bytes against hash, sender and nonce; their fields. Raises as ``check_transaction`` does."""
     fields = rlp_list(rlp_decode(transaction.raw, what="transaction", max_bytes=_RAW_MAX_BYTES), what="transaction")
     if len(fields) != _ITEMS:
         raise MalformedError("form.rlp", f"transaction: {_ITEMS} items are needed")
     sender = _recover_sender(fields)
     if sender is None:
         raise VerificationError("outbox.transaction", "transaction: no key can have signed the raw bytes")
-    recorded = (transaction.tx_hash, transaction.sender, transaction.nonce, to, calldata)
-    if recorded != (keccak(transaction.raw), sender, rlp_uint(fields[0], what="nonce"), fields[3], fields[5]):
+    recorded = (transaction.tx_hash, transaction.sender, transaction.nonce)
+    if recorded != (keccak(transaction.raw), sender, rlp_uint(fields[0], what="nonce")):
         raise VerificationError("outbox.transaction", "transaction: the raw bytes are not those of its record")
+    return fields
 
 
 def sign_transaction(

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from anchors.answers import AnswersProof, check_answers
 from anchors.chain_state import verify_contract, verify_head, verify_header, verify_meta, verify_root
+from anchors.claim import AnchorClaim
 from anchors.contract import origin_id
 from anchors.profile import Grade, TrustProfile, find_profile
-from anchors.proof import AnchorProof
-from ledger import Checkpoint, RootHash, open_checkpoint, verify_extension
-from signing import MalformedError, NoteKey, VerificationError, parse_note
+from anchors.proof import AnyAnchorProof
+from ledger import Checkpoint, RootHash, open_checkpoint, read_checkpoint, verify_extension
+from signing import MalformedError, NoteKey, UnavailableError, VerificationError, parse_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +39,28 @@ class VerifiedAnchor:
 
     def check_covers(self, checkpoint: Checkpoint) -> None:
         """Refuse a checkpoint that this anchor says nothing about (VerificationError ``anchor.not-covered``)."""
-        if checkpoint not in (self.checkpoint, self.older):
-            raise VerificationError("anchor.not-covered", "anchor proof: it is of another checkpoint of the log")
+        _check_covers(self, checkpoint)
 
 
-def _open_note(proof: AnchorProof, log_key: NoteKey) -> Checkpoint:
-    """Step 2. Only the log's own line may be there: another line would be evidence nobody checks."""
-    if len(parse_note(proof.checkpoint_note).signatures) != 1:
+def check_claim(proof: AnchorClaim) -> None:
+    """Hold what a proof claims against the text of its own note, before any key or profile is looked for.
+
+    Raises MalformedError (``anchor.note``, ``note.*``, ``checkpoint.*``), VerificationError (``anchor.checkpoint``).
+    """
+    if len(parse_note(proof.checkpoint_note).signatures) != 1:  # another line would be evidence that nobody checks
         raise MalformedError("anchor.note", "anchor proof: the checkpoint note needs exactly one signature line")
-    checkpoint = open_checkpoint(proof.checkpoint_note, log_key)
+    checkpoint = read_checkpoint(proof.checkpoint_note)
     if (checkpoint.origin, checkpoint.size, checkpoint.root) != (proof.origin, proof.size, proof.root):
         raise VerificationError("anchor.checkpoint", "anchor proof: origin, size or root differ from the note's")
-    return checkpoint
 
 
-def _check_log_proof(proof: AnchorProof, anchored: Checkpoint) -> Checkpoint | None:
+def _open_note(proof: AnchorClaim, log_key: NoteKey) -> Checkpoint:
+    """Step 2."""
+    check_claim(proof)
+    return open_checkpoint(proof.checkpoint_note, log_key)
+
+
+def _check_log_proof(proof: AnchorClaim, anchored: Checkpoint) -> Checkpoint | None:
     """Step 3."""
     if proof.log_proof is None:
         return None
@@ -65,21 +74,57 @@ def _check_log_proof(proof: AnchorProof, anchored: Checkpoint) -> Checkpoint | N
     return older
 
 
-def verify_anchor_proof(proof: AnchorProof, profiles: Sequence[TrustProfile], *, log_key: NoteKey) -> VerifiedAnchor:
+@dataclass(frozen=True, slots=True)
+class RecordedAnchor:
+    """A checkpoint that nodes said to be on the chain; only ``check_recorded_anchor`` makes one. Nothing is proved."""
+
+    checkpoint: Checkpoint
+    older: Checkpoint | None
+    profile_id: str
+    chain_id: int
+    contract: bytes
+    grade: Grade
+
+    def check_covers(self, checkpoint: Checkpoint) -> None:
+        """Refuse a checkpoint that this record says nothing about (VerificationError ``anchor.not-covered``)."""
+        _check_covers(self, checkpoint)
+
+
+def _check_covers(anchor: VerifiedAnchor | RecordedAnchor, checkpoint: Checkpoint) -> None:
+    if checkpoint not in (anchor.checkpoint, anchor.older):
+        raise VerificationError("anchor.not-covered", "anchor proof: it is of another checkpoint of the log")
+
+
+def check_recorded_anchor(proof: AnswersProof, profiles: Sequence[TrustProfile], *, log_key: NoteKey) -> RecordedAnchor:
+    """Check the record of what nodes answered: for the home that made it. To all others it proves nothing.
+
+    Raises as ``verify_anchor_proof`` does for a record that contradicts itself, the note or the profile.
+    """
+    profile = find_profile(profiles, proof.profile_id)
+    checkpoint = _open_note(proof, log_key)
+    older = _check_log_proof(proof, checkpoint)
+    grade = check_answers(proof, profile)
+    return RecordedAnchor(checkpoint, older, profile.profile_id, profile.chain_id, proof.contract, grade)
+
+
+def verify_anchor_proof(proof: AnyAnchorProof, profiles: Sequence[TrustProfile], *, log_key: NoteKey) -> VerifiedAnchor:
     """Verify a proof offline, in the order of chain.md §5.3; no node is asked or believed.
 
     The caller MUST still compare ``checkpoint`` (or ``older``) with the one of the receipt: ``check_covers``.
     Raises MalformedError or VerificationError when the proof is invalid (codes ``anchor.*``, ``note.*``,
     ``checkpoint.*``, ``form.*``), UnavailableError when nothing can be said: ``anchor.profile-unknown``,
-    ``anchor.unsupported``.
+    ``anchor.unsupported``, ``anchor.as-answered``.
     """
+    if isinstance(proof, AnswersProof):
+        check_recorded_anchor(proof, profiles, log_key=log_key)
+        raise UnavailableError("anchor.as-answered", "anchor proof: only what nodes said, which nobody can check")
     # 0 limits: parse_anchor_proof. 1 profile
     profile = find_profile(profiles, proof.profile_id)
     # 2 note, 3 log proof
     checkpoint = _open_note(proof, log_key)
     older = _check_log_proof(proof, checkpoint)
     # 4 header form, 5 hand-over, 6 seals
-    sealed = verify_header(profile, proof.header, proof.handoff)
+    sealed = verify_header(profile, proof.header, proof.handoff, proof.descendants)
     # 7 account
     contract = verify_contract(profile, sealed, proof.contract, proof.account_proof)
     # 8 slots, recomputed from (origin, size)
@@ -106,5 +151,5 @@ def verify_anchor_proof(proof: AnchorProof, profiles: Sequence[TrustProfile], *,
         as_of_time=sealed.header.timestamp,
         as_of_hash=sealed.block_hash,
         newest_size=newest,
-        grade=Grade.FINAL_BFT.capped(profile.max_grade),
+        grade=sealed.grade.capped(profile.max_grade),
     )

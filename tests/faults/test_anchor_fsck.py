@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, Table, delete, select, update
 
 from anchors.fsck import AnchorCheck, AnchorFinding
+from anchors.fsck_columns import strays
 from anchors.outbox import State
-from anchors.tables import heads, proofs, submissions
+from anchors.tables import heads, leases, proofs, submissions, transactions
 from ledger.database import open_engine
 from ledger.store import SqlLog
 from tests.support.anchor_world import AnchorWorld
@@ -60,7 +61,7 @@ def test_a_sound_store_has_no_findings(world: AnchorWorld) -> None:
 
 
 @pytest.mark.parametrize("size", [5, 9])
-@pytest.mark.parametrize("name", ["root", "raw", "tx_hash", "anchorer", "calldata"])
+@pytest.mark.parametrize("name", ["root", "tx_hash", "anchorer", "calldata"])
 def test_a_flipped_bit_in_a_submission(world: AnchorWorld, name: str, size: int) -> None:
     column = submissions.c[name]
     with world.engine.begin() as connection:
@@ -73,13 +74,18 @@ def test_a_flipped_bit_in_a_submission(world: AnchorWorld, name: str, size: int)
     ("name", "size", "value"),
     [
         ("nonce", 5, 77),
-        ("raw", 9, None),
+        ("tx_hash", 9, None),
         ("block_number", 5, 1),
         ("block_hash", 5, bytes(32)),
         ("state", 5, "provem"),
         ("state", 5, "sent"),
         ("state", 9, "superseded"),
         ("in_flight", 9, None),
+        ("old_size", 5, 1),
+        ("note_hash", 9, bytes(32)),
+        ("gas_limit", 5, 1),
+        ("gas_price", 9, 1),
+        ("receipt_status", 5, 0),
     ],
 )
 def test_other_damage_to_a_submission(world: AnchorWorld, name: str, size: int, value: Any) -> None:
@@ -87,6 +93,41 @@ def test_other_damage_to_a_submission(world: AnchorWorld, name: str, size: int, 
     found = findings(world)
     assert found
     assert all(each.where.startswith("anchor_submissions") for each in found)
+
+
+@pytest.mark.parametrize("nonce", [0, 1])
+@pytest.mark.parametrize("name", ["raw", "anchorer"])
+def test_a_flipped_bit_in_what_was_signed(world: AnchorWorld, name: str, nonce: int) -> None:
+    column = transactions.c[name]
+    with world.engine.begin() as connection:
+        stored = connection.scalar(select(column).where(transactions.c.nonce == nonce))
+        assert stored is not None
+        changed = update(transactions).where(transactions.c.nonce == nonce).values({column: flipped(stored)})
+        connection.execute(changed)
+    assert f"anchor_transactions nonce={nonce}" in [found.where for found in findings(world)]
+
+
+def test_a_price_that_was_not_signed(world: AnchorWorld) -> None:
+    with world.engine.begin() as connection:
+        connection.execute(update(transactions).where(transactions.c.nonce == 1).values(gas_price=7))
+    assert [found.where for found in findings(world)] == ["anchor_transactions nonce=1"]
+
+
+@pytest.mark.parametrize("table", [submissions, proofs, heads, transactions, leases])
+@pytest.mark.parametrize("name", ["chain_id", "origin"])
+def test_a_row_of_nothing_that_this_home_had(world: AnchorWorld, table: Table, name: str) -> None:
+    if name not in table.c:
+        return
+    with world.engine.begin() as connection:
+        assert list(strays(connection, [world.target.scope])) == []
+        connection.execute(update(table).values({name: 7 if name == "chain_id" else "example.gov/other"}))
+        assert [found for found, _ in strays(connection, [world.target.scope])] == [table.name]
+
+
+def test_a_transaction_that_is_missing(world: AnchorWorld) -> None:
+    with world.engine.begin() as connection:
+        connection.execute(delete(transactions))
+    assert {found.where for found in findings(world)} == {"anchor_submissions size=5", "anchor_submissions size=9"}
 
 
 def test_a_row_moved_to_another_size(world: AnchorWorld) -> None:

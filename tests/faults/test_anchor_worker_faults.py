@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from anchors import Quote
 from anchors.contract import origin_id
 from anchors.deploy import set_anchorer
+from anchors.leases import LEASE_SECONDS
 from anchors.outbox import State, Submission
 from anchors.worker import AnchorWorker
 from ledger import Checkpoint
@@ -236,7 +238,7 @@ def test_a_forked_chain_stops_the_origin(world: AnchorWorld) -> None:
 def test_a_chain_ahead_stops_the_origin_until_a_person_resumes(world: AnchorWorld) -> None:
     world.anchor_as(STRANGER, 0, replace(world.latest(), size=6))
     stopped(world, "log.behind-chain")
-    world.worker().resume()
+    world.worker().resume(now=world.now)
     stopped(world, "log.behind-chain")
 
 
@@ -247,6 +249,8 @@ def test_an_anchorer_without_permission_waits_and_goes_on_once_allowed(world: An
     assert waiting is not None
     assert (waiting.state, waiting.reason) == (State.REVERTED, "contract.not-anchorer")
     assert world.run() == waiting
+    world.now += 299
+    assert world.run() == waiting  # halted: nothing is sent, the contract is asked again every five minutes
     set_anchorer(
         world.network,
         contract=world.target.contract,
@@ -257,10 +261,36 @@ def test_an_anchorer_without_permission_waits_and_goes_on_once_allowed(world: An
     settle(world)
 
 
-def test_two_workers_share_one_outbox(world: AnchorWorld) -> None:
+def test_one_worker_at_a_time_and_an_old_one_changes_nothing(world: AnchorWorld) -> None:
     first, second = world.worker(), world.worker()
-    for _ in range(30):
-        for worker in (first, second):
-            worker.advance(now=world.now)
+    assert advance(first, world).state is State.BUILT
+    with pytest.raises(UnavailableError) as leased:
+        second.advance(now=world.now)
+    assert leased.value.code == "outbox.leased"
+    world.now += LEASE_SECONDS
+    assert advance(second, world).state is State.SIGNED
+    with pytest.raises(UnavailableError) as late:
+        first.advance(now=world.now)
+    assert late.value.code == "outbox.leased"
+    settle(world)
+    assert nonce_count(world) == 1
+    assert anchored_sizes(world.dev) == [5]
+
+
+def test_a_worker_that_slept_through_its_lease_is_refused(world: AnchorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It read the outbox, then stood still while another one took over: what it commits after that is refused."""
+    sleeper, other = world.worker(), world.worker()
+    real = world.chain.quote
+
+    def take_over(sender: bytes, calldata: bytes) -> Quote:
+        monkeypatch.undo()  # once
+        world.now += LEASE_SECONDS
+        other.advance(now=world.now)
+        return real(sender, calldata)
+
+    monkeypatch.setattr(world.chain, "quote", take_over)
+    with pytest.raises(UnavailableError) as refused:
+        sleeper.advance(now=world.now)
+    assert refused.value.code == "outbox.fenced"
     settle(world)
     assert nonce_count(world) == 1

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -78,8 +79,8 @@ class FaultyChain:
     def quote(self, sender: bytes, calldata: bytes) -> Quote:
         return self._do("quote", lambda: self._chain.quote(sender, calldata))
 
-    def submit(self, transaction: SignedTransaction) -> None:
-        self._do("submit", lambda: self._chain.submit(transaction))
+    def submit(self, transaction: SignedTransaction) -> tuple[str, ...]:
+        return self._do("submit", lambda: self._chain.submit(transaction))
 
     def outcome(self, transaction: SignedTransaction) -> Outcome:
         return self._do("outcome", lambda: self._chain.outcome(transaction))
@@ -101,6 +102,7 @@ class AnchorWorld:
     target: AnchorTarget
     now: int = NOW
     commits_to_kill: int = field(default=-1)
+    workers: Iterator[int] = field(default_factory=count)
 
     @classmethod
     def create(cls, engine: Engine, folder: Path) -> "AnchorWorld":
@@ -131,7 +133,11 @@ class AnchorWorld:
     def worker(self) -> AnchorWorker:
         """A worker as a new process would make it."""
         return AnchorWorker(
-            self.chain, self.target, transactions=self.transaction, log=lambda connection: SqlLog(connection, ORIGIN)
+            self.chain,
+            self.target,
+            transactions=self.transaction,
+            log=lambda connection: SqlLog(connection, ORIGIN),
+            owner=f"worker {next(self.workers)}",
         )
 
     def run(self) -> Submission | None:

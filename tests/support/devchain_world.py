@@ -1,22 +1,26 @@
-"""A development chain with the anchor contract on it, and accounts that need no funds."""
+"""A chain with the anchor contract on it, as a rule the embedded one, and accounts that need no funds."""
 
+import time
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from random import Random
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
+import pytest
 from eth_account import Account
 
 from anchors.account import MemoryAccount, account_address
 from anchors.contract import Revert, decode_revert, encode_anchor
 from anchors.deploy import Network, deploy_contract, register_origin, set_anchorer
-from anchors.devchain.chain import DEFAULT_CHAIN_ID, DevChain, open_dev_chain
+from anchors.devchain.chain import DevChain, open_dev_chain
+from anchors.jsonrpc import NodeError, Rpc, read_result
 from signing import Secret
 
 GOVERNOR, ADMIN, ANCHORER, STRANGER = (bytes([n]) * 32 for n in range(1, 5))
 ORIGIN_NAME = "log.example/city"
 START = 1_750_000_000
+_LOOKS, _LOOK_SECONDS = 3000, 0.01
 
 
 def account_of(key: bytes) -> MemoryAccount:
@@ -36,7 +40,17 @@ def open_chain(path: Path, **changes: Any) -> DevChain:
     return open_dev_chain(path, **(arguments | changes))
 
 
-def signed(chain: DevChain, key: bytes, to: bytes | None, data: bytes = b"", **changes: Any) -> bytes:
+class AnyChain(Protocol):
+    """The embedded chain, or a node."""
+
+    @property
+    def chain_id(self) -> int: ...
+
+    @property
+    def dispatch(self) -> Rpc: ...
+
+
+def signed(chain: AnyChain, key: bytes, to: bytes | None, data: bytes = b"", **changes: Any) -> bytes:
     """A raw transaction with the account's next nonce, as eth-account signs it."""
     sender = "0x" + address_of(key).hex()
     fields = {
@@ -70,14 +84,15 @@ def error(chain: Any, method: str, *params: Any) -> Any:
 class World:
     """The chain, the contract, one registered origin with one anchorer."""
 
-    chain: DevChain
+    chain: Any
+    """An ``AnyChain``."""
     contract: bytes
     origin: bytes
     network: Network = field(repr=False)
 
     @classmethod
-    def create(cls, chain: DevChain) -> Self:
-        network = Network(chain.dispatch, DEFAULT_CHAIN_ID)
+    def create(cls, chain: AnyChain) -> Self:
+        network = Network(chain.dispatch, chain.chain_id, wait=lambda: time.sleep(_LOOK_SECONDS), attempts=_LOOKS)
         contract = deploy_contract(network, governor=account_of(GOVERNOR)).address
         origin = register_origin(
             network, contract=contract, governor=account_of(GOVERNOR), name=ORIGIN_NAME, admin=address_of(ADMIN)
@@ -89,8 +104,13 @@ class World:
         """Mine a call of the contract and return its receipt."""
         raw = signed(self.chain, key, self.contract, data, **changes)
         tx_hash = result(self.chain, "eth_sendRawTransaction", "0x" + raw.hex())
-        receipt: dict[str, Any] = result(self.chain, "eth_getTransactionReceipt", tx_hash)
-        return receipt
+        receipt: dict[str, Any] | None = None
+        for _ in range(_LOOKS):  # the embedded chain has mined by now, a node has not always
+            receipt = result(self.chain, "eth_getTransactionReceipt", tx_hash)
+            if receipt is not None:
+                return receipt
+            time.sleep(_LOOK_SECONDS)
+        raise AssertionError(f"{tx_hash} is in no block")
 
     def call(self, data: bytes, *, key: bytes = STRANGER, block: str = "latest") -> bytes:
         """The return data of a call that must succeed."""
@@ -98,10 +118,11 @@ class World:
 
     def refusal(self, key: bytes, data: bytes) -> Revert:
         """The decoded revert of a call that must be refused; it is refused alike when mined."""
-        failure = error(self.chain, "eth_call", self.call_object(key, data), "latest")
-        assert (failure["code"], failure["message"]) == (-32000, "Execution reverted")
+        with pytest.raises(NodeError) as caught:
+            read_result("eth_call", self.chain.dispatch("eth_call", [self.call_object(key, data), "latest"]))
+        assert caught.value.data is not None
         assert self.send(key, data)["status"] == "0x0"
-        return decode_revert(bytes.fromhex(failure["data"][2:]))
+        return decode_revert(caught.value.data)
 
     def storage(self, slot: bytes, block: str = "latest") -> bytes:
         """One storage word of the contract."""

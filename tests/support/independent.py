@@ -181,6 +181,24 @@ def check_seals(raw: bytes, trusted: set[bytes]) -> int:
     return len(signers)
 
 
+def check_clique(raws: Sequence[bytes], signers: Sequence[bytes]) -> int:
+    """How many distinct signers stand at a Clique header and the ones after it (EIP-225)."""
+    sealed: list[bytes] = []
+    parent = None
+    for raw in raws:
+        fields = rlp.decode(raw)
+        extra, number = fields[12], int.from_bytes(fields[8], "big")
+        digest = keccak(rlp.encode([*fields[:12], extra[:-65], *fields[13:]]))
+        signer = Signature(extra[-65:]).recover_public_key_from_msg_hash(digest).to_canonical_address()
+        demand(signer in signers and len(fields) in (15, 16), "a seal of a stranger")
+        demand(parent in (None, fields[0]), "headers that are not linked")
+        demand(fields[7] == (b"\2" if signers[number % len(signers)] == signer else b"\1"), "difficulty")
+        demand(signer not in sealed[max(0, len(sealed) - len(signers) // 2) :], "a signer too soon")
+        sealed.append(signer)
+        parent = keccak(raw)
+    return len(set(sealed))
+
+
 def _proved(root: bytes, key: bytes, nodes: list[str]) -> Any:
     value = HexaryTrie.get_from_proof(root, keccak(key), [rlp.decode(from_hex(node)) for node in nodes])
     demand(value != b"", "absent")
@@ -192,8 +210,13 @@ def check_anchor(proof: dict[str, Any], profile: dict[str, Any], vkey: str) -> t
     head = read_checkpoint(proof["checkpointNote"].encode(), vkey)
     anchored = proof["anchored"]
     demand((head.size, head.root) == (anchored["size"], base64.b64decode(anchored["root"])), "note and anchor differ")
-    (raw,) = [from_hex(header) for header in proof["headers"]]
-    check_seals(raw, {from_hex(address) for address in profile["validatorSets"][0]["addresses"]})
+    raw, *descendants = [from_hex(header) for header in proof["headers"]]
+    members = [from_hex(address) for address in profile["validatorSets"][0]["addresses"]]
+    if profile["consensus"] == "clique":
+        demand(check_clique([raw, *descendants], members) >= profile["clique"]["minDistinctSigners"], "too few signers")
+    else:
+        demand(not descendants, "descendants")
+        check_seals(raw, set(members))
     pins = {pin["address"]: pin["codeHash"] for pin in profile["contracts"]}
     state_root = rlp.decode(raw)[3]
     _, _, storage_root, code_hash = _proved(state_root, from_hex(proof["contract"]), proof["accountProof"])

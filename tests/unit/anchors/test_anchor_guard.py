@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from anchors import ChainHead, check_chain_head, head_checkpoint
+from anchors.guard import LagLimit, check_lag
 from ledger import Checkpoint, RootHash, sign_checkpoint
-from signing import Ed25519Signer, MalformedError, NoteKey, VerificationError
+from signing import Ed25519Signer, MalformedError, NoteKey, UnavailableError, VerificationError
 from tests.support.anchor_forge import LOG_KEY, LOG_SIGNER, ORIGIN
 from tests.support.ledger_reference import mth, proof
 
@@ -70,3 +71,28 @@ def test_the_log_must_be_the_keys() -> None:
 def test_an_empty_head_is_no_checkpoint() -> None:
     assert head_checkpoint(ChainHead(0, bytes(32), 9, bytes(32)), ORIGIN) is None
     assert head_checkpoint(head(5), ORIGIN) == Checkpoint(ORIGIN, 5, RootHash(mth(ENTRIES[:5])))
+
+
+@pytest.mark.parametrize(
+    ("limit", "heads", "allowed"),
+    [
+        (LagLimit(10, None), [(91, 0)], True),
+        (LagLimit(10, None), [(90, 0)], False),  # ten are ahead already
+        (LagLimit(None, 600), [(0, 400)], True),
+        (LagLimit(None, 600), [(100, 399)], False),
+        (LagLimit(10, 600), [(95, 399)], False),
+        (LagLimit(10, 600), [(80, 990)], False),
+        (LagLimit(10, 600), [(80, 990), (95, 990)], True),  # one chain that is fresh is enough
+        (LagLimit(10, 600), [(95, 0), (0, 990)], False),  # but not two halves
+        (LagLimit(10, 600), [], False),  # never asked is not empty
+    ],
+)
+def test_how_far_a_log_may_run_ahead_of_chains_that_are_away(
+    limit: LagLimit, heads: list[tuple[int, int]], allowed: bool
+) -> None:
+    if allowed:
+        check_lag(limit, heads, 100, now=1000)
+        return
+    with pytest.raises(UnavailableError) as caught:
+        check_lag(limit, heads, 100, now=1000)
+    assert caught.value.code == "log.chain-away"

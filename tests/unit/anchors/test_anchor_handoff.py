@@ -65,7 +65,7 @@ def test_retired_members_certify_nothing_later() -> None:
 def test_order_and_change() -> None:
     last = header(50, SHRUNK)
     refused([header(40, GROWN), header(40, SHRUNK)], last, "anchor.handoff")
-    refused([header(30, GROWN), header(50, SHRUNK)], last, "anchor.handoff")
+    refused([header(30, GROWN), header(51, SHRUNK)], last, "anchor.handoff")
     refused([header(30, OLD)], header(50, OLD), "anchor.handoff")
     refused([header(30, GROWN), header(40, GROWN)], header(50, GROWN), "anchor.handoff")
 
@@ -101,3 +101,46 @@ def test_descending_lists_and_too_many_steps() -> None:
     refused([], backwards, "anchor.validator-set")
     with pytest.raises(MalformedError):
         verify_header(profile(), header(50, OLD), [header(30, GROWN)] * 17)
+
+
+def test_the_first_block_of_a_new_set_proves_itself() -> None:
+    first = header(30, GROWN)
+    assert verify_header(profile(), first, [first]).header.number == 30
+    again = HeaderPlan(number=30, round=1).seal(GROWN)
+    refused([again], first, "anchor.handoff")
+    refused([first, first], first, "anchor.handoff")
+    refused([header(40, GROWN)], first, "anchor.handoff")
+
+
+def named(*sets: tuple[int, int | None, Sequence[PrivateKey]]) -> tuple[ValidatorSet, ...]:
+    return tuple(
+        ValidatorSet(first, last, tuple(sorted(map(address, keys))), SetSource.HEADER) for first, last, keys in sets
+    )
+
+
+def test_a_proof_outlives_the_version_of_the_profile_that_it_was_made_with() -> None:
+    second = named((0, 29, OLD), (30, None, GROWN))
+    third = named((0, 29, OLD), (30, 39, GROWN), (40, None, SHRUNK))
+    trimmed = named((30, None, GROWN))
+    grown, shrunk = header(30, GROWN), header(40, SHRUNK)
+    for sets in (second, third, trimmed):
+        assert verify_header(profile(validator_sets=sets), header(35, GROWN), [grown]).header.number == 35
+        assert verify_header(profile(validator_sets=sets), grown, [grown]).header.number == 30
+        assert verify_header(profile(validator_sets=sets), header(50, SHRUNK), [grown, shrunk]).header.number == 50
+    refused([header(31, GROWN)], header(35, GROWN), "anchor.handoff", validator_sets=second)
+    refused([header(30, GROWN, GROWN[:3])], header(35, GROWN), "anchor.quorum", validator_sets=second)
+
+
+def test_members_known_to_be_retired_cannot_hand_over() -> None:
+    forged = sorted([*OLD[:2], *ATTACKERS], key=address)
+    verify_header(profile(), header(50, forged), [header(20, forged)])
+    refused(
+        [header(20, forged)],
+        header(50, forged),
+        "anchor.handoff",
+        validator_sets=named((0, 29, OLD), (30, None, GROWN)),
+    )
+    refused([header(20, forged)], header(25, forged), "anchor.handoff", validator_sets=named((0, 29, OLD)))
+    refused(
+        [header(30, forged)], header(50, forged), "anchor.handoff", validator_sets=named((0, 29, OLD), (30, 60, GROWN))
+    )

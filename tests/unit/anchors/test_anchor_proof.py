@@ -233,7 +233,9 @@ def test_what_this_verifier_does_not_know_is_undetermined() -> None:
         replace(GOOD.profile, profile_id="another"),
         replace(GOOD.profile, consensus=Consensus.CLIQUE),
         replace(GOOD.profile, seal_algorithm=SealAlgorithm.SECP256R1),
-        replace(GOOD.profile, quorum_rule="2f+1"),
+        replace(GOOD.profile, consensus=Consensus.IBFT1),
+        replace(GOOD.profile, consensus=Consensus.FISCO),
+        replace(GOOD.profile, quorum_rule="weight"),
         replace(GOOD.profile, contracts=(ContractPin(pin.address, pin.code_hash, "checkpoint-anchor/v2", 1),)),
     ):
         with pytest.raises(UnavailableError):
@@ -246,14 +248,14 @@ def test_what_this_verifier_does_not_know_is_undetermined() -> None:
     "change",
     [
         {"version": "anchor-proof/v2"},
-        {"kind": "receipt"},
+        {"kind": "received"},
         {"captured": {"time": 1, "node": "x"}},
         {"checkpointNote": "x" * 5000},
         {"checkpointNote": 5},
         {"anchored": {"size": 0, "root": "A" * 43 + "="}},
         {"anchored": {"size": 7}},
         {"headers": []},
-        {"headers": ["0x00", "0x00"]},
+        {"headers": ["0x00"] * 65},
         {"headers": ["0x" + "00" * 8193]},
         {"handoff": None},
         {"contract": "0x" + "C0" * 20},

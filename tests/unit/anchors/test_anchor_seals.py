@@ -3,10 +3,12 @@
 import pytest
 import rlp
 
+from anchors import account
+from anchors.chain_state import verify_header
 from anchors.header import Bft, parse_header
 from anchors.seals import check_ascending, max_faulty, recover_sealers, recover_signer, seal_quorum, verify_quorum
 from signing import VerificationError, sha256
-from tests.support.anchor_forge import HeaderPlan, address, validator_keys
+from tests.support.anchor_forge import HeaderPlan, address, make_profile, validator_keys
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 KEY = validator_keys(1)[0]
@@ -119,3 +121,33 @@ def test_seals_are_read_from_raw_bytes_as_they_stand() -> None:
     extra[4] = extra[4][::-1]
     fields[12] = rlp.encode(extra)
     assert recover_sealers(parse_header(rlp.encode(fields), Bft.QBFT)) == frozenset(address(key) for key in keys)
+
+
+def test_recovery_with_and_without_the_extra() -> None:
+    """They agree, and both find nobody where nobody can have signed."""
+    digest = sha256(b"digest")
+    for key in validator_keys(4):
+        seal = key.sign_msg_hash(digest).to_bytes()
+        r, s, parity = int.from_bytes(seal[:32]), int.from_bytes(seal[32:64]), seal[64]
+        assert account.recover_by_eth_keys(digest, r, s, parity) == key.public_key.to_bytes()
+        assert account.recover_address(digest, r, s, parity) == address(key)
+        assert account.recover_address(digest, r, s, 1 - parity) != address(key)
+    assert account.recover_by_eth_keys(digest, 5, 1, 0) is account.recover_address(digest, 5, 1, 0) is None
+
+
+@pytest.mark.parametrize(("count", "quorum"), [(1, 1), (4, 3), (5, 3), (6, 3), (7, 5), (10, 7)])
+def test_the_other_quorum_rule_where_the_profile_says_so(count: int, quorum: int) -> None:
+    keys = validator_keys(count)
+    assert seal_quorum(count, "2f+1") == quorum
+    profile = make_profile(keys, quorum_rule="2f+1")
+    verify_header(profile, HeaderPlan(sealers=keys[:quorum]).seal(keys))
+    for rule, sealers in (("2f+1", quorum - 1), ("ceil2n3", seal_quorum(count) - 1)):
+        with pytest.raises(VerificationError) as caught:
+            verify_header(make_profile(keys, quorum_rule=rule), HeaderPlan(sealers=keys[:sealers]).seal(keys))
+        assert caught.value.code == "anchor.quorum"
+
+
+@pytest.mark.parametrize("rule", ["weight", "", "floor2n3"])
+def test_rules_without_a_quorum(rule: str) -> None:
+    with pytest.raises(ValueError, match="unknown rule"):
+        seal_quorum(4, rule)

@@ -1,4 +1,7 @@
-"""Every role, refusal and order of decisions of the anchor contract, on the development chain."""
+"""Every role, refusal and order of decisions of the anchor contract, on two machines: py-evm and anvil's.
+
+py-evm runs inside the development chain; anvil runs the rules of Berlin and those of Paris.
+"""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -9,6 +12,7 @@ from eth.vm.forks.berlin.computation import BerlinComputation
 
 from anchors import contract
 from anchors.contract import ORIGIN_ACTIVE, ORIGIN_FROZEN, Revert, RevertName, decode_bool, decode_event
+from tests.support.anvil import anvils
 from tests.support.devchain_world import (
     ADMIN,
     ANCHORER,
@@ -21,6 +25,8 @@ from tests.support.devchain_world import (
     open_chain,
 )
 from tests.support.ledger_reference import mth, proof
+
+__all__ = ["anvils"]
 
 ENTRIES = [b"entry %d" % n for n in range(40)]
 ZERO = bytes(32)
@@ -35,9 +41,18 @@ def _proof(old: int, new: int) -> list[bytes]:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def embedded(tmp_path: Path) -> Iterator[World]:
     with open_chain(tmp_path / "chain.sqlite3") as chain:
         yield World.create(chain)
+
+
+@pytest.fixture(params=["embedded", "berlin", "paris"])
+def world(request: pytest.FixtureRequest) -> World:
+    """A fresh contract: in the development chain, and on anvil by the rules of each fork."""
+    if request.param == "embedded":
+        made: World = request.getfixturevalue("embedded")
+        return made
+    return World.create(request.getfixturevalue("anvils")(request.param))
 
 
 def _events(receipt: dict[str, object]) -> list[contract.Event]:
@@ -178,17 +193,71 @@ def test_storage_words_lie_where_the_layout_says(world: World) -> None:
     assert world.storage(contract.anchor_root_slot(world.origin, 5)) == ZERO
 
 
-def test_a_chain_without_sha256_is_refused_not_believed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call to an address without code succeeds and returns nothing; stale memory must not pass for a hash."""
+def test_what_is_decided_first(world: World) -> None:
+    """Status, then caller, then form, then what is stored, then the head, then the proof."""
     world.send(ANCHORER, world.anchor_call(0, 4, _root(4)))
+    all_wrong = world.anchor_call(9, 0, ZERO, [_root(1)])
+    conflict = world.anchor_call(9, 4, _root(5), [_root(1)])
+    stale = world.anchor_call(3, 9, _root(9), [_root(1)])
+    inconsistent = world.anchor_call(4, 9, _root(9), [_root(1)])
+    assert world.refusal(STRANGER, all_wrong).name is RevertName.NOT_ANCHORER
+    assert world.refusal(ANCHORER, all_wrong).name is RevertName.BAD_SIZE
+    assert world.refusal(ANCHORER, world.anchor_call(9, 4, ZERO)).name is RevertName.BAD_SIZE
+    assert world.refusal(ANCHORER, conflict) == Revert(RevertName.CONFLICT, 4, _root(4))
+    assert world.refusal(ANCHORER, stale) == Revert(RevertName.STALE_HEAD, 4)
+    assert world.refusal(ANCHORER, inconsistent).name is RevertName.BAD_CONSISTENCY
+    world.send(GOVERNOR, contract.encode_set_origin_status(world.origin, ORIGIN_FROZEN))
+    for key in (STRANGER, ANCHORER):
+        assert world.refusal(key, all_wrong).name is RevertName.BAD_ORIGIN
+
+
+def test_an_origin_goes_on_after_it_was_frozen_and_after_a_successor_was_named(world: World) -> None:
+    world.send(ANCHORER, world.anchor_call(0, 4, _root(4)))
+    world.send(GOVERNOR, contract.encode_set_origin_status(world.origin, ORIGIN_FROZEN))
+    step = world.anchor_call(4, 9, _root(9), _proof(4, 9))
+    assert world.refusal(ANCHORER, step).name is RevertName.BAD_ORIGIN
+    assert contract.decode_head(world.call(contract.encode_head(world.origin))).size == 4, "it can still be read"
+    world.send(GOVERNOR, contract.encode_set_origin_status(world.origin, ORIGIN_ACTIVE))
+    world.send(GOVERNOR, contract.encode_set_successor(b"\x77" * 20))
+    assert world.send(ANCHORER, step)["status"] == "0x1"
+
+
+def test_several_anchorers_and_several_origins(world: World) -> None:
+    other = contract.origin_id("log.example/other")
+    world.send(GOVERNOR, contract.encode_register_origin("log.example/other", address_of(STRANGER)))
+    assert world.refusal(ADMIN, contract.encode_set_anchorer(other, address_of(ADMIN), allowed=True)).name is (
+        RevertName.NOT_ADMIN
+    ), "an admin is one of its own origin only"
+    world.send(ADMIN, contract.encode_set_anchorer(world.origin, address_of(STRANGER), allowed=True))
+    world.send(ANCHORER, world.anchor_call(0, 4, _root(4)))
+    assert world.send(STRANGER, world.anchor_call(4, 9, _root(9), _proof(4, 9)))["status"] == "0x1"
+    assert decode_bool(world.call(world.anchor_call(4, 9, _root(9)), key=ANCHORER)) is False
+    stored = contract.decode_anchored(world.call(contract.encode_anchored(world.origin, 9)))
+    assert stored is not None
+    assert stored.anchorer == address_of(STRANGER)
+    assert contract.decode_head(world.call(contract.encode_head(other))) == contract.Head(0, ZERO, 0, 0, 0)
+    assert contract.decode_anchored(world.call(contract.encode_anchored(other, 9))) is None
+
+
+def test_block_and_time_are_the_chain_s_own(world: World) -> None:
+    receipt = world.send(ANCHORER, world.anchor_call(0, 4, _root(4)))
+    block = world.chain.dispatch("eth_getBlockByNumber", [receipt["blockNumber"], False])["result"]
+    stored = contract.decode_anchored(world.call(contract.encode_anchored(world.origin, 4)))
+    assert stored is not None
+    assert (stored.block_number, stored.time) == (int(block["number"], 16), int(block["timestamp"], 16))
+
+
+def test_a_chain_without_sha256_is_refused_not_believed(embedded: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call to an address without code succeeds and returns nothing; stale memory must not pass for a hash."""
+    embedded.send(ANCHORER, embedded.anchor_call(0, 4, _root(4)))
     steps = [
-        world.call_object(ANCHORER, world.anchor_call(4, 9, _root(9), _proof(4, 9))),
-        world.call_object(GOVERNOR, contract.encode_register_origin("other", address_of(ADMIN))),
+        embedded.call_object(ANCHORER, embedded.anchor_call(4, 9, _root(9), _proof(4, 9))),
+        embedded.call_object(GOVERNOR, contract.encode_register_origin("other", address_of(ADMIN))),
     ]
     for step in steps:
-        assert "result" in world.chain.dispatch("eth_call", [step, "latest"])
+        assert "result" in embedded.chain.dispatch("eth_call", [step, "latest"])
     others = {at: code for at, code in BerlinComputation.get_precompiles().items() if at[-1] != 2}
     monkeypatch.setattr(BerlinComputation, "_precompiles", others)
     for step in steps:
-        failure = error(world.chain, "eth_call", step, "latest")
+        failure = error(embedded.chain, "eth_call", step, "latest")
         assert (failure["message"], failure["data"]) == ("Execution reverted", "0x")

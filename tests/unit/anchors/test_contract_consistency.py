@@ -1,120 +1,153 @@
-"""The consistency check on the chain, for all pairs of sizes, against the definition of RFC 9162 and wrong proofs."""
+"""The consistency check on the chain against the Python verifier and the definition in RFC 9162, on two machines.
 
-import hashlib
-from collections.abc import Iterator
+Storage is planted, so that trees of any size cost nothing: all pairs of small trees with every hash of every proof
+changed, and pairs of any size with joined subtrees of invented hashes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
-from itertools import count
+from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from anchors.contract import RevertName, decode_bool, decode_revert, encode_anchor
-from anchors.deploy import register_origin, set_anchorer
-from tests.support.devchain_world import ADMIN, ANCHORER, GOVERNOR, World, account_of, address_of, open_chain, result
+from anchors.contract import load_artifact
+from ledger import RootHash
+from ledger.proofs import verify_consistency
+from signing import VerificationError
+from tests.support.anvil import anvils
+from tests.support.bare_contract import Anvil, Machine, PyEvm, grows, open_bare_origin, plant_head
+from tests.support.invented_trees import invented_step
 from tests.support.ledger_reference import mth, proof
 
-LARGEST = 20
-ENTRIES = [b"entry %d" % n for n in range(LARGEST)]
+__all__ = ["anvils"]
 
+LARGEST: Final = 20
+ENTRIES: Final = [b"entry %d" % n for n in range(LARGEST)]
 _root = cache(lambda size: mth(ENTRIES[:size]))
-Step = tuple[int, bytes, list[bytes]]
+_EXAMPLES: Final = settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_chain(tmp_path_factory.mktemp("consistency") / "chain.sqlite3") as chain:
-        yield World.create(chain)
+@dataclass(frozen=True)
+class Step:
+    """What is claimed: that the second tree grew from the first."""
+
+    old: int
+    old_root: bytes
+    new: int
+    new_root: bytes
+    nodes: tuple[bytes, ...]
 
 
-def _origin_at(world: World, size: int, *, root: bytes | None = None) -> bytes:
-    """An origin whose head has ``size`` entries: the reference tree's, unless another root is given."""
-    origin = register_origin(
-        world.network,
-        contract=world.contract,
-        governor=account_of(GOVERNOR),
-        name=f"log.example/{size}",
-        admin=address_of(ADMIN),
-    )
-    set_anchorer(
-        world.network, contract=world.contract, admin=account_of(ADMIN), origin=origin, anchorer=address_of(ANCHORER)
-    )
-    world.send(ANCHORER, _call(origin, 0, (size, root or _root(size), [])))
-    return origin
+@pytest.fixture(scope="module", params=["py-evm", "anvil"])
+def machine(request: pytest.FixtureRequest) -> Machine:
+    """The contract's code with one open origin."""
+    code = load_artifact().runtime
+    made = PyEvm(code) if request.param == "py-evm" else Anvil(code, request.getfixturevalue("anvils")("berlin"))
+    open_bare_origin(made)
+    return made
 
 
-def _call(origin: bytes, old: int, step: Step) -> bytes:
-    size, root, nodes = step
-    return encode_anchor(origin=origin, old_size=old, new_size=size, new_root=root, note_hash=bytes(32), proof=nodes)
+def _python_takes(step: Step) -> bool:
+    try:
+        verify_consistency(
+            old_size=step.old,
+            old_root=RootHash(step.old_root),
+            new_size=step.new,
+            new_root=RootHash(step.new_root),
+            proof=step.nodes,
+        )
+    except VerificationError:
+        return False
+    return True
+
+
+def _chain_takes(machine: Machine, step: Step) -> bool:
+    plant_head(machine, step.old, step.old_root)
+    return grows(machine, step.old, step.new, step.new_root, step.nodes)
 
 
 def _flipped(node: bytes) -> bytes:
     return bytes([node[0] ^ 0x80]) + node[1:]
 
 
-def _wrong(old: int, new: int) -> Iterator[Step]:
+def _true_step(old: int, new: int) -> Step:
+    return Step(old, _root(old), new, _root(new), tuple(proof(old, ENTRIES[:new])))
+
+
+def _wrong(step: Step) -> Iterator[Step]:
     """Steps that differ from the true one: each node changed, and in turn one of the other faults."""
-    nodes = proof(old, ENTRIES[:new])
+    nodes = step.nodes
     for at, node in enumerate(nodes):
-        yield new, _root(new), [*nodes[:at], _flipped(node), *nodes[at + 1 :]]
-    others: list[Step] = [
-        (new, _flipped(_root(new)), nodes),
-        (new, _root(old), nodes),
-        (new, _root(new), nodes[:-1]),
-        (new, _root(new), nodes[1:]),
-        (new, _root(new), [*nodes, nodes[-1]]),
-    ]
-    yield others[(old + new) % len(others)]
+        yield replace(step, nodes=(*nodes[:at], _flipped(node), *nodes[at + 1 :]))
+    others = (
+        replace(step, new_root=_flipped(step.new_root)),
+        replace(step, new_root=step.old_root),
+        replace(step, old_root=_flipped(step.old_root)),
+        replace(step, nodes=nodes[:-1]),
+        replace(step, nodes=nodes[1:]),
+        replace(step, nodes=(*nodes, nodes[-1])),
+        replace(step, nodes=()),
+    )
+    yield others[(step.old + step.new) % len(others)]
 
 
 @pytest.mark.parametrize("old", range(1, LARGEST))
-def test_true_steps_pass_and_wrong_ones_do_not(world: World, old: int) -> None:
-    origin = _origin_at(world, old)
+def test_all_small_trees(machine: Machine, old: int) -> None:
     for new in range(old + 1, LARGEST + 1):
-        true_step = (new, _root(new), proof(old, ENTRIES[:new]))
-        assert decode_bool(world.call(_call(origin, old, true_step), key=ANCHORER)) is True
-        for step in _wrong(old, new):
-            response = world.chain.dispatch(
-                "eth_call", [world.call_object(ANCHORER, _call(origin, old, step)), "latest"]
-            )
-            assert "error" in response, (old, step)
-            refusal = decode_revert(bytes.fromhex(str(response["error"]["data"])[2:]))
-            assert refusal.name is RevertName.BAD_CONSISTENCY
+        step = _true_step(old, new)
+        assert _python_takes(step)
+        assert _chain_takes(machine, step), (old, new)
+        for wrong in _wrong(step):
+            assert not _python_takes(wrong), wrong
+            assert not _chain_takes(machine, wrong), wrong
 
 
-def _hash(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+_LARGEST: Final = 2**62  # its proofs have 63 hashes, the most that the Python verifier takes
+_SIZES: Final = st.one_of(
+    st.integers(1, _LARGEST - 1),
+    st.integers(1, 10**8),
+    st.builds(lambda bit, by: max(1, (1 << bit) + by), st.integers(1, 61), st.integers(-1, 1)),
+)
 
 
-def _invented(old: int, new: int) -> tuple[bytes, bytes, list[bytes]]:
-    """Old root, new root and a proof that joins them, from invented subtree hashes, for trees too large to build."""
-    fresh = (_hash(b"subtree %d" % number) for number in count())
-    fn, sn = old - 1, new - 1
-    while fn & 1:
-        fn, sn = fn >> 1, sn >> 1
-    fr = sr = next(fresh)
-    nodes = [] if old & (old - 1) == 0 else [fr]
-    while sn:
-        nodes.append(next(fresh))
-        if fn & 1 or fn == sn:
-            fr, sr = _hash(b"\x01" + nodes[-1] + fr), _hash(b"\x01" + nodes[-1] + sr)
-            while fn and not fn & 1:
-                fn, sn = fn >> 1, sn >> 1
-        else:
-            sr = _hash(b"\x01" + sr + nodes[-1])
-        fn, sn = fn >> 1, sn >> 1
-    return fr, sr, nodes
+@st.composite
+def _steps(draw: st.DrawFn) -> Step:
+    old = draw(_SIZES)
+    new = draw(st.one_of(st.integers(old + 1, min(_LARGEST, 2 * old + 2)), st.integers(old + 1, _LARGEST)))
+    old_root, new_root, nodes = invented_step(old, new)
+    return Step(old, old_root, new, new_root, tuple(nodes))
 
 
-# Measured in the reference (chain.md §1.6): 15 hashes, and 25, the most at ten million entries.
-@pytest.mark.parametrize(("old", "nodes", "gas"), [(9_999_999, 15, 104_861), (8_388_439, 25, 115_967)])
-def test_large_steps_cost_what_was_measured(world: World, old: int, nodes: int, gas: int) -> None:
-    old_root, new_root, path = _invented(old, 10_000_000)
-    assert len(path) == nodes
-    origin = _origin_at(world, old, root=old_root)
-    call = _call(origin, old, (10_000_000, new_root, path))
-    receipt = world.send(ANCHORER, call)
-    assert receipt["status"] == "0x1"
-    assert int(receipt["gasUsed"], 16) == pytest.approx(gas, rel=0.03)
-    repeat = world.send(ANCHORER, call)
-    assert int(repeat["gasUsed"], 16) == pytest.approx({15: 40_790, 25: 45_826}[nodes], rel=0.03)
-    estimate = result(world.chain, "eth_estimateGas", world.call_object(ANCHORER, call))
-    assert int(repeat["gasUsed"], 16) <= int(estimate, 16) <= int(repeat["gasUsed"], 16) * 1.1
+def _mutated(step: Step, kind: int, at: int) -> Step:
+    """The step with something changed that may or may not make it false: that is for the two verifiers to say."""
+    nodes = list(step.nodes)
+    at %= len(nodes)
+    changes: Sequence[Step] = (
+        replace(step, nodes=(*nodes[:at], _flipped(nodes[at]), *nodes[at + 1 :])),
+        replace(step, nodes=(*nodes[:at], *nodes[at + 1 :])),
+        replace(step, nodes=(*nodes[:at], nodes[at], *nodes[at:])),
+        replace(step, nodes=tuple(reversed(nodes))),
+        replace(step, nodes=(step.old_root, *nodes)),
+        replace(step, old=step.old - 1 or 1),
+        replace(step, old=min(step.old + 1, step.new - 1)),
+        replace(step, new=max(step.new - 1, step.old + 1)),
+        replace(step, new=min(step.new + 1, _LARGEST)),
+        replace(step, new=min(step.new << 1, _LARGEST)),
+        replace(step, old_root=step.new_root, new_root=step.old_root),
+        replace(step, new_root=_flipped(step.new_root)),
+    )
+    return changes[kind % len(changes)]
+
+
+@_EXAMPLES
+@given(step=_steps(), kind=st.integers(0, 11), at=st.integers(0, 63))
+def test_trees_of_any_size(machine: Machine, step: Step, kind: int, at: int) -> None:
+    assert _python_takes(step)
+    assert _chain_takes(machine, step)
+    mutated = _mutated(step, kind, at)
+    assert _chain_takes(machine, mutated) == _python_takes(mutated)

@@ -127,7 +127,10 @@ def test_every_call_may_fail_and_the_step_be_repeated(chain: DevChain, method: s
         ("eth_getTransactionReceipt", {"result": []}, "chain.bad-answer"),
         ("eth_getTransactionReceipt", {"result": {"status": "0x0"}}, "chain.refused"),
         ("eth_getTransactionReceipt", {"result": {"status": "0x1"}}, "chain.bad-answer"),
+        ("eth_getTransactionReceipt", {"result": {"status": "0x1", "transactionHash": "0x01"}}, "chain.receipt"),
         ("eth_sendRawTransaction", {}, "chain.bad-answer"),
+        ("eth_sendRawTransaction", {"result": "0x" + "00" * 32}, "chain.bad-answer"),
+        ("eth_sendRawTransaction", {"error": {"code": -32000, "message": "already known"}}, "chain.node-error"),
     ],
 )
 def test_nodes_that_lie(chain: DevChain, method: str, answer: dict[str, Any], code: str) -> None:
