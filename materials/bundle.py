@@ -28,12 +28,15 @@ MAX_BUNDLE_BYTES: Final = 8 << 20
 MAX_SIGNATURES: Final = 4
 MAX_TIMESTAMPS: Final = 8
 MAX_CRLS: Final = 8
+MAX_FURTHER_ANCHORS: Final = 7
+MAX_PARENTS: Final = 4
 _MAX_RECEIPT: Final = 1 << 16
 _MAX_SIGNATURE_TEXT: Final = 2048
 _MAX_TOKEN: Final = 2 << 20
 _MAX_EVENTS: Final = 64
 _MAX_LINKS: Final = 10
-_LISTS: Final = ("signatures", "timestamps", "crls")
+_MAX_GROWTH: Final = 63
+_LISTS: Final = ("signatures", "timestamps", "crls", "anchors", "parents")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,27 @@ class BundledTimestamp:
 
 
 @dataclass(frozen=True, slots=True)
+class BundledParent:
+    """That the log above holds a checkpoint of the log below, or of a larger tree of it, as an ``entry``.
+
+    ``growth`` is the consistency proof up to that tree from the checkpoint of the receipt below, ``receipt`` the
+    tlog-proof of the entry.
+    """
+
+    entry: bytes = field(repr=False)
+    growth: tuple[bytes, ...] = field(repr=False)
+    receipt: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """A bundle's parts, none of them verified.
 
     ``statement`` is the SD-JWT with the disclosures handed over, ``receipt`` a tlog-proof, ``anchor`` the
     ``anchor-proof/v1`` object (None: not anchored yet), ``status_list`` the issuer's token (None: not had),
-    ``signatures`` further ones over the statement (``materials.second_signature``), ``crls`` revocation lists (DER).
+    ``signatures`` further ones over the statement (``materials.second_signature``), ``crls`` revocation lists (DER),
+    ``anchors`` further proofs like ``anchor``, of the same tree or of one that extends it, on other chains; ``parents``
+    lead from the receipt's log to the logs above it, whose anchors count as well.
     """
 
     statement: str = field(repr=False)
@@ -78,6 +96,8 @@ class Bundle:
     signatures: tuple[str, ...] = field(default=(), repr=False)
     timestamps: tuple[BundledTimestamp, ...] = ()
     crls: tuple[bytes, ...] = field(default=(), repr=False)
+    anchors: tuple[JsonValue, ...] = field(default=(), repr=False)
+    parents: tuple[BundledParent, ...] = ()
 
 
 def format_bundle(bundle: Bundle) -> bytes:
@@ -100,6 +120,10 @@ def format_bundle(bundle: Bundle) -> bytes:
         members["timestamps"] = [{"over": item.over, "token": b64_encode(item.token)} for item in bundle.timestamps]
     if bundle.crls:
         members["crls"] = [b64_encode(crl) for crl in bundle.crls]
+    if bundle.anchors:
+        members["anchors"] = list(bundle.anchors)
+    if bundle.parents:
+        members["parents"] = [parent_to_json(parent) for parent in bundle.parents]
     return dump_json(members)
 
 
@@ -124,6 +148,8 @@ def parse_bundle(data: bytes) -> Bundle:
     anchor = members.get("anchor")
     if "anchor" in members and not isinstance(anchor, dict):
         raise MalformedError("form.type", "anchor: an object is needed")
+    anchors = _items(members, "anchors", MAX_FURTHER_ANCHORS)
+    _check_further_anchors(anchor, anchors)
     return Bundle(
         statement=json_str(members["statement"], what="statement", max_length=_MAX_TOKEN),
         receipt=_receipt(members["receipt"], "receipt"),
@@ -134,7 +160,18 @@ def parse_bundle(data: bytes) -> Bundle:
         signatures=_parse_signatures(members),
         timestamps=tuple(_parse_timestamp(item) for item in _items(members, "timestamps", MAX_TIMESTAMPS)),
         crls=tuple(_base64(item, "crls", CRL_MAX_BYTES) for item in _items(members, "crls", MAX_CRLS)),
+        anchors=tuple(anchors),
+        parents=tuple(parse_parent(item) for item in _items(members, "parents", MAX_PARENTS)),
     )
+
+
+def _check_further_anchors(first: JsonValue, further: list[JsonValue]) -> None:
+    if not all(isinstance(each, dict) for each in further):
+        raise MalformedError("form.type", "anchors: objects are needed")
+    if further and first is None:
+        raise MalformedError("form.member", "anchors: further ones without the first, which is the member anchor")
+    if first in further:
+        raise MalformedError("form.repeated", "anchors: one is the member anchor again")
 
 
 def _logged_to_json(logged: LoggedToken) -> dict[str, JsonValue]:
@@ -179,6 +216,26 @@ def _parse_timestamp(value: JsonValue) -> BundledTimestamp:
         raise MalformedError("form.code", f"timestamps: over is one of {', '.join(get_args(StampedKind))}")
     token = _base64(members["token"], "timestamps", TIMESTAMP_MAX_BYTES)
     return BundledTimestamp(cast(StampedKind, members["over"]), token)
+
+
+def parent_to_json(parent: BundledParent) -> dict[str, JsonValue]:
+    """One level of ``parents``."""
+    return {
+        "entry": parent.entry.decode("utf-8"),
+        "growth": [b64_encode(value) for value in parent.growth],
+        "receipt": parent.receipt.decode("utf-8"),
+    }
+
+
+def parse_parent(value: JsonValue) -> BundledParent:
+    """Read one level of ``parents``; raises MalformedError."""
+    members = json_object(value, what="parents", required=("entry", "growth", "receipt"))
+    growth = json_list(members["growth"], what="parents.growth", max_items=_MAX_GROWTH)
+    return BundledParent(
+        entry=_receipt(members["entry"], "parents.entry"),
+        growth=tuple(_base64(item, "parents.growth", 32) for item in growth),
+        receipt=_receipt(members["receipt"], "parents.receipt"),
+    )
 
 
 def _base64(value: JsonValue, what: str, max_bytes: int) -> bytes:

@@ -7,6 +7,7 @@ policy, so two parties can tell whether they mean the same type.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -218,6 +219,7 @@ def material_type_to_json(material_type: MaterialType) -> dict[str, JsonValue]:
     return value
 
 
+@lru_cache(maxsize=64)
 def schema_digest(material_type: MaterialType) -> bytes:
     """SHA-256 of the canonical JSON form, 32 bytes."""
     return sha256(dump_json(material_type_to_json(material_type)))

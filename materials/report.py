@@ -1,10 +1,10 @@
-"""The verification report: eleven questions, each with its own answer, and never a guess.
+"""The verification report: twelve questions, each with its own answer, and never a guess.
 
 An outage, a missing part or an unknown profile is *undetermined*: it reads neither as "invalid" nor as "valid".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from signing import JsonValue
@@ -18,6 +18,7 @@ class Facet(StrEnum):
     ISSUER = "issuer"
     INCLUSION = "inclusion"
     CHECKPOINT = "checkpoint"
+    WITNESS = "witness"
     ANCHOR = "anchor"
     TIMESTAMP = "timestamp"
     VALIDITY = "validity"
@@ -46,13 +47,34 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class AnchorAnswer:
+    """What was found of one anchor of the bundle. All but the verdict is None where the anchor does not hold.
+
+    ``size`` of the anchored tree; ``block`` and ``anchored_at`` as the contract stored them, ``as_of_block`` and
+    ``as_of`` of the sealed header that proves it (times in Unix seconds).
+    """
+
+    verdict: Verdict
+    code: str
+    detail: str
+    profile_id: str | None = None
+    chain_id: int | None = None
+    size: int | None = None
+    grade: str | None = None
+    block: int | None = None
+    anchored_at: int | None = None
+    as_of_block: int | None = None
+    as_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VerificationReport:
     """The answers of one verification at one time.
 
     ``as_of`` is the decision time, ``status_as_of`` the issue time of the status list that was read, ``anchored_at``
     the block time of the anchor, ``timestamped_at`` the earliest time by which a time stamp proves the statement to
-    have existed (all in Unix seconds), ``grade`` the strength of the anchor, ``trust_stale`` whether a newer trust list
-    should exist by now (None: the one at hand is out of date and was not used).
+    have existed (all in Unix seconds), ``grade`` the strength of the best anchor, ``anchors`` what was found of each,
+    ``trust_stale`` whether a newer trust list should exist by now (None: the one at hand is out of date, not used).
     """
 
     findings: tuple[Finding, ...]
@@ -64,6 +86,7 @@ class VerificationReport:
     timestamped_at: int | None = None
     grade: str | None = None
     trust_stale: bool | None = None
+    anchors: tuple[AnchorAnswer, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -94,5 +117,6 @@ class VerificationReport:
             "timestamped_at": self.timestamped_at,
             "grade": self.grade,
             "trust_stale": self.trust_stale,
+            "anchors": [{**asdict(each), "verdict": str(each.verdict)} for each in self.anchors],
             "facets": facets,
         }

@@ -5,7 +5,7 @@ digests, type and size of each file, are in a disclosure of their own with a 128
 digest tells nothing, and destroying the salt erases. The issuer's key comes from the trust list by (``iss``, ``kid``).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -18,7 +18,7 @@ from materials.sdjwt.core import UnverifiedSdJwt, issue_sd_jwt, join_sd_jwt, par
 from materials.sdjwt.disclosure import Disclosure
 from materials.times import check_window
 from signing.errors import MalformedError, VerificationError
-from signing.jws import parse_jws
+from signing.jws import parse_jws, verify_jws
 from signing.keys import KeyId, PublicKey, Signer
 from signing.strict_json import JsonValue, json_list
 
@@ -150,6 +150,17 @@ def parse_entry_claims(entry: bytes) -> StatementClaims:
     return read_claims(jws.claims())
 
 
+def verify_entry(entry: bytes, find_key: Callable[[EntityId, KeyId], PublicKey]) -> StatementClaims:
+    """The same, signed with the key that ``find_key`` has for its issuer and key ID; the form is judged first.
+
+    Raises MalformedError, VerificationError (``signature.*``), and what ``find_key`` raises.
+    """
+    jws = parse_jws(entry.decode("ascii", "replace"), typ=STATEMENT_TYP, max_bytes=MAX_ENTRY_BYTES)
+    claims = read_claims(jws.claims())
+    verify_jws(jws, find_key(claims.iss, jws.kid))
+    return claims
+
+
 def verify_statement(unverified: UnverifiedStatement, key: PublicKey) -> Statement:
     """Check the signature with the issuer's ``key``, then every disclosure (RFC 9901 §7.1).
 
@@ -231,5 +242,6 @@ __all__ = [
     "parse_entry_claims",
     "parse_statement",
     "select_statement",
+    "verify_entry",
     "verify_statement",
 ]

@@ -4,6 +4,7 @@
     2 signature    the issuer's signature over the statement, and further ones; those that a policy asks for are there
     3 checkpoint   a trusted log signed the checkpoint in the receipt
     4 inclusion    the statement is in that checkpoint's tree
+      witness      if a policy is given: enough witnesses cosigned that checkpoint
     5 anchor       that tree was before the validators of a trusted chain
     6 timestamp    a trusted time-stamping authority had the statement, or the checkpoint, before it
     7 issuer       the keys were the issuer's to use, for this type and place, at that time
@@ -19,19 +20,23 @@ other. No input makes it raise.
 from collections.abc import Collection, Sequence
 from functools import partial
 
-from ledger import Checkpoint
+from anchors import Grade
+from anchors.verifier import AnchorVerifier
+from ledger import Checkpoint, Policy
 from materials.bundle import BundledTimestamp, parse_bundle
 from materials.catalogue import Catalogue
 from materials.claims import STATEMENT_TYP
 from materials.evidence import checks
+from materials.evidence.anchors import judge_anchors
 from materials.evidence.case import Case
 from materials.evidence.issuer import judge_issuer, judge_signatures, take_crls
 from materials.evidence.judge import Judge
 from materials.evidence.status import check_status, verify_bundled_list
 from materials.evidence.times import TimeProofs, check_timestamp
 from materials.evidence.use import check_use
+from materials.evidence.witnesses import check_witnesses
 from materials.registry.records import StampedKind
-from materials.report import Facet, VerificationReport
+from materials.report import AnchorAnswer, Facet, Verdict, VerificationReport
 from materials.sdjwt.core import parse_sd_jwt
 from materials.sdjwt.reveal import reveal
 from materials.statement import (
@@ -79,13 +84,17 @@ def verify_bundle(
     file: FileDigests | None = None,
     required: Collection[Facet] = (),
     profiles: Collection[CryptoProfile] = (),
+    witnesses: Policy | None = None,
     crls: Sequence[RevocationList] = (),
+    verifier: AnchorVerifier | None = None,
 ) -> VerificationReport:
     """Judge the bundle ``data`` at time ``now`` by the trust file alone; ``file`` are the digests of a file at hand.
 
     Facets in ``required`` may not go unchecked: a relying organisation that needs proof of its grant asks for it.
-    ``profiles`` are those of which the statement must show a good signature. ``crls`` are revocation lists at hand
-    besides those in the bundle.
+    ``profiles`` are those of which the statement must show a good signature. ``witnesses`` says whose cosignatures the
+    receipt's checkpoint must have: then the facet ``witness`` is judged. ``crls`` are revocation lists at hand
+    besides those in the bundle. ``verifier`` is for those who verify many bundles: what anchors prove is remembered
+    in it, so that the seals of an anchor that they share are recovered once.
 
     Never raises for what is in the bundle. A trust file that is not one raises MalformedError or VerificationError; an
     expired one makes every facet that rests on it undetermined.
@@ -98,7 +107,11 @@ def verify_bundle(
     bundle = judge.judge(Facet.INTEGRITY, lambda: parse_bundle(data))
     if bundle is None:
         return VerificationReport(judge.all(), now)
-    return _judge_all(Case(bundle, trust, now, catalogue, frozenset(profiles), judge), file, required)
+    return _judge_all(
+        Case(bundle, trust, now, catalogue, frozenset(profiles), witnesses, judge, verifier or AnchorVerifier()),
+        file,
+        required,
+    )
 
 
 def _judge_all(case: Case, file: FileDigests | None, required: Collection[Facet]) -> VerificationReport:
@@ -126,9 +139,18 @@ def _judge_all(case: Case, file: FileDigests | None, required: Collection[Facet]
         status_as_of=None if status_list is None else status_list.iat,
         anchored_at=times.anchored_at,
         timestamped_at=times.timestamped_at,
-        grade=None if times.anchor is None else str(times.anchor.grade),
+        grade=_grade(case.anchors),
+        anchors=tuple(case.anchors),
         trust_stale=None if isinstance(case.trust_or_error, LedgerError) else case.trust.stale(case.now),
     )
+
+
+def _grade(anchors: Sequence[AnchorAnswer]) -> str | None:
+    """The strongest of the anchors that hold; if none does, what nodes answered."""
+    valid = [Grade(each.grade) for each in anchors if each.verdict is Verdict.VALID and each.grade is not None]
+    if valid:
+        return str(max(valid, key=lambda grade: grade.rank))
+    return next((each.grade for each in anchors if each.code == "anchor.as-answered"), None)
 
 
 def _open_statement(case: Case) -> UnverifiedStatement:
@@ -153,9 +175,11 @@ def _judge_times(case: Case) -> TimeProofs:
     """Log, chain and time stamps: everything that dates the statement."""
     judge = case.judge.judge
     checkpoint = judge(Facet.CHECKPOINT, lambda: checks.check_checkpoint(case.checkpoint_note, case.trust))
+    if (policy := case.witnesses) is not None:
+        judge(Facet.WITNESS, lambda: check_witnesses(case.checkpoint_note, policy, case.trust))
     index = judge(Facet.INCLUSION, lambda: _check_inclusion(case, checkpoint))
     return TimeProofs(
-        anchor=judge(Facet.ANCHOR, lambda: checks.check_anchor(case.bundle.anchor, checkpoint, case.trust)),
+        anchors=judge_anchors(case, checkpoint),
         checkpoint=checkpoint,
         included=index is not None,
         statement_stamped_at=_judge_timestamps(case, "statement"),

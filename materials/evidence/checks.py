@@ -6,16 +6,22 @@ them into findings.
 
 from collections.abc import Sequence
 
-from anchors import VerifiedAnchor, parse_anchor_proof, verify_anchor_proof
 from ledger import Checkpoint, leaf_hash, open_checkpoint, parse_receipt, verify_receipt_inclusion
 from materials.files import FileRecord
 from materials.trust.model import VerifiedTrustList
-from signing import FileDigests, JsonValue, UnavailableError, VerificationError, parse_note
+from signing import FileDigests, UnavailableError, VerificationError, parse_note
 
 
 def check_checkpoint(note: bytes, trust: VerifiedTrustList) -> Checkpoint:
-    """The note is a checkpoint signed by the trusted log that it names."""
-    origin = parse_note(note).text.partition(b"\n")[0].decode("utf-8")
+    """The note is a checkpoint signed by the trusted log that it names.
+
+    That a line of its signatures is that log's is looked at first: a name changed in one place alone is found out
+    whether the log is known or not.
+    """
+    parsed = parse_note(note)
+    origin = parsed.text.partition(b"\n")[0].decode("utf-8")
+    if origin not in {line.name for line in parsed.signatures}:
+        raise VerificationError("note.unknown-key", "checkpoint: no signature line is of the log that it names")
     return open_checkpoint(note, trust.list.find_log(origin))
 
 
@@ -31,18 +37,6 @@ def check_logged(entry: bytes, receipt: bytes, trust: VerifiedTrustList) -> Chec
     checkpoint = check_checkpoint(parse_receipt(receipt).checkpoint_note, trust)
     check_inclusion(receipt, entry, checkpoint)
     return checkpoint
-
-
-def check_anchor(anchor: JsonValue, checkpoint: Checkpoint | None, trust: VerifiedTrustList) -> VerifiedAnchor:
-    """The receipt's tree, or a later one that extends it, is proved on a trusted chain."""
-    if anchor is None:
-        raise UnavailableError("anchor.pending", "the bundle holds no anchor proof: not anchored yet, or left out")
-    proof = parse_anchor_proof(anchor)
-    verified = verify_anchor_proof(proof, trust.list.chains, log_key=trust.list.find_log(proof.origin))
-    if checkpoint is None:
-        raise UnavailableError("anchor.no-checkpoint", "the anchor holds, but there is no proved checkpoint it covers")
-    verified.check_covers(checkpoint)
-    return verified
 
 
 def check_file(file: FileDigests, recorded: Sequence[FileRecord]) -> None:

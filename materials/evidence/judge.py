@@ -23,22 +23,23 @@ class Judge:
         try:
             proved = check()
         except UnavailableError as error:
-            self._find(Finding(facet, Verdict.UNDETERMINED, error.code, str(error)))
+            self.find(facet, Verdict.UNDETERMINED, error.code, str(error))
         except (MalformedError, VerificationError) as error:
-            self._find(Finding(facet, Verdict.INVALID, error.code, str(error)))
+            self.find(facet, Verdict.INVALID, error.code, str(error))
         else:
-            self._find(Finding(facet, Verdict.VALID, "ok", ""))
+            self.find(facet, Verdict.VALID, "ok", "")
             return proved
         return None
 
     def note(self, facet: Facet, code: str, detail: str) -> None:
         """Say more of a facet if it is valid and nothing was said of it yet."""
-        self._find(Finding(facet, Verdict.VALID, code, detail))
+        self.find(facet, Verdict.VALID, code, detail)
 
-    def _find(self, new: Finding) -> None:
-        old = self.findings.get(new.facet)
-        if old is None or old.code == "ok" or _SEVERITY.index(new.verdict) > _SEVERITY.index(old.verdict):
-            self.findings[new.facet] = new
+    def find(self, facet: Facet, verdict: Verdict, code: str, detail: str) -> None:
+        """Keep an answer, unless the facet has one that is as bad or worse."""
+        old = self.findings.get(facet)
+        if old is None or old.code == "ok" or _SEVERITY.index(verdict) > _SEVERITY.index(old.verdict):
+            self.findings[facet] = Finding(facet, verdict, code, detail)
 
     def all(self, required: Collection[Facet] = ()) -> tuple[Finding, ...]:
         """One finding for each facet; those ``required`` that nothing was found of are undetermined."""

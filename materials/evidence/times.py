@@ -1,5 +1,6 @@
 """The facet ``timestamp`` of a bundle, and by when something in it provably existed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anchors import VerifiedAnchor
@@ -14,11 +15,12 @@ from signing.rfc3161.timestamps import VerifiedTimestamp, parse_timestamp, verif
 class TimeProofs:
     """What dates the statement, and the trees that entries of the bundle are in. Times are Unix seconds.
 
-    ``anchor`` covers ``checkpoint``, the proved one of the receipt; ``included`` whether the statement is in its tree.
+    ``anchors``, strongest first, cover ``checkpoint``, the proved one of the receipt; ``included`` whether the
+    statement is in its tree. Of the anchors only the strongest date anything: a weaker one's time is a weaker word.
     The other two are times by which time stamps prove the statement, or the checkpoint, to have existed.
     """
 
-    anchor: VerifiedAnchor | None = None
+    anchors: tuple[VerifiedAnchor, ...] = ()
     checkpoint: Checkpoint | None = None
     included: bool = False
     statement_stamped_at: int | None = None
@@ -27,7 +29,7 @@ class TimeProofs:
     @property
     def anchored_at(self) -> int | None:
         """The block time of the anchor, if it is of a tree with the statement."""
-        return self.anchor.block_time if self.anchor is not None and self.included else None
+        return _strongest_time(self.anchors) if self.included else None
 
     @property
     def timestamped_at(self) -> int | None:
@@ -43,11 +45,18 @@ class TimeProofs:
         """By when every entry included in ``checkpoint`` existed; None if nothing proves a time."""
         if checkpoint is None:
             return None
-        covered = self.anchor is not None and checkpoint in (self.anchor.checkpoint, self.anchor.older)
+        covering = [
+            anchor for anchor in self.anchors if checkpoint in (self.checkpoint, anchor.checkpoint, anchor.older)
+        ]
         return _earliest(
-            self.anchor.block_time if self.anchor is not None and covered else None,
+            _strongest_time(covering),
             self.checkpoint_stamped_at if checkpoint == self.checkpoint else None,
         )
+
+
+def _strongest_time(anchors: Sequence[VerifiedAnchor]) -> int | None:
+    """The earliest block time among the anchors of the highest grade."""
+    return _earliest(*(anchor.block_time for anchor in anchors if anchor.grade is anchors[0].grade))
 
 
 def _earliest(*times: int | None) -> int | None:

@@ -1,7 +1,7 @@
 """Check every grant link and usage record that the home keeps, against signatures, the log and each other.
 
 The counters must be what the records say: a use that was counted but not recorded, or recorded but not counted, shows.
-Withdrawals are not signed, so nothing here can vouch for them.
+Withdrawals are not signed, so nothing here can vouch for them but the status table, which must say the same.
 """
 
 from collections import Counter
@@ -17,10 +17,14 @@ from materials.grants.ports import GrantScan, StoredLink, StoredUsage, UsageHead
 from materials.grants.usage import parse_usage, verify_usage
 from materials.ids import EntityId
 from materials.registry.fsck import FindKey, StoreFinding, attempt, each
+from materials.registry.records import StatusEntry
+from materials.status import StatusValue
 from signing import PublicKey, VerificationError, verify_jws
 
 IsLogged = Callable[[bytes], bool]
 """Whether the log holds this entry."""
+FindPlace = Callable[[str, str], StatusEntry | None]
+"""The place of a subject in the status list of a URI, as the status table has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +33,23 @@ class _Books:
 
     find_key: FindKey
     is_logged: IsLogged
+    find_place: FindPlace
     ends: dict[tuple[EntityId, EntityId], UsageHead] = field(default_factory=dict)
     debits: Counter[LinkId] = field(default_factory=Counter)
+    releases: set[tuple[LinkId, int]] = field(default_factory=set)
     delegates: dict[LinkId, PublicKey] = field(default_factory=dict)
 
 
-def check_grants(scan: GrantScan, *, find_key: FindKey, is_logged: IsLogged) -> Iterator[StoreFinding]:
-    """Check usage records, their heads, and links with their counters; yields nothing if all is well."""
-    books = _Books(find_key, is_logged)
+def check_grants(
+    scan: GrantScan, *, find_key: FindKey, is_logged: IsLogged, find_place: FindPlace
+) -> Iterator[StoreFinding]:
+    """Check usage records, their heads, and links with counters and places; yields nothing if all is well."""
+    books = _Books(find_key, is_logged, find_place)
     yield from each("usage_record", scan.usages(), partial(_check_usage, books))
     yield from each("usage_head", scan.heads(), partial(_check_head, books))
     yield from attempt("usage_head", partial(_check_no_end_left, books))
     yield from each("grant_link", scan.links(), partial(_check_link, books))
+    yield from each("usage_answer", scan.answers(), partial(_check_answer, books))
 
 
 def _check_usage(books: _Books, stored: StoredUsage) -> Iterator[StoreFinding]:
@@ -57,6 +66,8 @@ def _check_record(books: _Books, stored: StoredUsage) -> None:
     key = books.find_key(unverified.record.home, unverified.jws.kid, "grant")
     record = verify_usage(unverified, key).record
     books.debits.update(record.links[use.link] for use in record.uses)
+    if record.result.outcome == "released":
+        books.releases.add((record.links[-1], record.seq))
     if (record.home, record.subject, record.seq) != (stored.home, stored.subject, stored.seq):
         raise VerificationError("fsck.row-differs", "a column differs from the signed record")
     if (record.seq, record.prev) != (end.next_seq, end.last_hash):
@@ -84,6 +95,7 @@ def _check_link(books: _Books, stored: StoredLink) -> Iterator[StoreFinding]:
     yield from attempt(where, partial(_check_signed, books, stored))
     yield from attempt(where, partial(_check_logged, books, grant_home.COMMITMENT_KIND, stored.text))
     yield from attempt(where, partial(_check_count, books, stored))
+    yield from attempt(where, partial(_check_place, books, stored))
 
 
 def _check_signed(books: _Books, stored: StoredLink) -> None:
@@ -108,3 +120,26 @@ def _check_logged(books: _Books, kind: str, text: str) -> None:
 def _check_count(books: _Books, stored: StoredLink) -> None:
     if stored.used != books.debits[stored.id]:
         raise VerificationError("fsck.uses-differ", "the counter is not what the usage records say")
+
+
+def _check_answer(books: _Books, answer: tuple[LinkId, int]) -> Iterator[StoreFinding]:
+    yield from attempt(f"usage_answer {answer[0].jti}", partial(_check_released, books, answer))
+
+
+def _check_released(books: _Books, answer: tuple[LinkId, int]) -> None:
+    if answer not in books.releases:
+        raise VerificationError("fsck.row-differs", "no usage record of that number is about this link")
+
+
+def _check_place(books: _Books, stored: StoredLink) -> None:
+    """The place that the link names is its own, and ended if the link was withdrawn, and only then."""
+    place = parse_link(stored.text).status
+    if place is None:
+        return
+    entry = books.find_place(place.uri, stored.id.jti)
+    if entry is None or entry.ref != place:
+        raise VerificationError(
+            "fsck.status-place", "the status table gives the place of this link to none, or another"
+        )
+    if entry.status is not (StatusValue.VALID if stored.withdrawn_at is None else StatusValue.INVALID):
+        raise VerificationError("fsck.status-differs", "the status table and the link differ about its withdrawal")

@@ -137,6 +137,9 @@ class GrantScan(Protocol):
     def links(self) -> Iterator[StoredLink]:
         """All links, those nearer the root first."""
 
+    def answers(self) -> Iterator[tuple[LinkId, int]]:
+        """Link and number of the usage record of every answer that was kept."""
+
     def usages(self) -> Iterator[StoredUsage]:
         """All usage records, by home, subject and number."""
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from materials.claims import STATEMENT_TYP
 from materials.digesting import FileDigester
 from materials.events import check_event_subject, next_status, parse_event, verify_event
 from materials.files import FileRecord
@@ -21,16 +20,16 @@ from materials.registry.records import EventRecord, MaterialRecord, MaterialStat
 from materials.registry.revoke import current_status
 from materials.second_signature import parse_second_signature, verify_second_signature
 from materials.statement import (
-    MAX_ENTRY_BYTES,
     Statement,
     join_statement,
     parse_entry_claims,
     parse_statement,
+    verify_entry,
     verify_statement,
 )
 from materials.status import StatusValue
 from materials.trust.model import Role
-from signing import KeyId, LedgerError, PublicKey, VerificationError, parse_jws, verify_jws
+from signing import KeyId, LedgerError, PublicKey, VerificationError
 
 FindKey = Callable[[EntityId, KeyId, Role], PublicKey]
 """The public key of an entity in a role; raises LedgerError if it has none. Old and compromised keys count too."""
@@ -139,9 +138,7 @@ def _check_record(known: _Known, record: MaterialRecord) -> Iterator[StoreFindin
 
 def _check_columns(record: MaterialRecord, find_key: FindKey) -> None:
     """The row says what the signed text says, and the issuer signed it."""
-    claims = parse_entry_claims(record.jwt.encode("utf-8", "replace"))
-    unverified = parse_jws(record.jwt, typ=STATEMENT_TYP, max_bytes=MAX_ENTRY_BYTES)
-    verify_jws(unverified, find_key(claims.iss, unverified.kid, "issue"))
+    claims = verify_entry(record.jwt.encode("utf-8", "replace"), lambda iss, kid: find_key(iss, kid, "issue"))
     signed = (claims.jti, claims.version, claims.supersedes, claims.vct, claims.iss, claims.status, claims.iat)
     stored = (record.jti, record.version, record.supersedes, record.vct, record.issuer, record.status)
     if (*stored, record.registered_at) != signed:

@@ -26,17 +26,22 @@ def check_status_lists(ports: HomePorts, scan: MaterialScan, *, uri: str, find_k
     """
     verified: list[StatusList] = []
     where = f"material_status_list {uri}"
-    yield from each(where, scan.lists(uri), partial(_check_list, verified, find_key))
+    yield from each(where, enumerate(scan.lists(uri)), partial(_check_list, verified, find_key))
     table: dict[int, StatusEntry] = {}
     yield from each(f"material_status_entry {uri}", scan.entries(uri), partial(_check_entry, ports, table))
     if verified:
         yield from attempt(where, partial(_check_against_table, ports, table, verified[-1]))
 
 
-def _check_list(verified: list[StatusList], find_key: FindKey, kept: PublishedList) -> Iterator[StoreFinding]:
-    """One list and its succession; ``verified`` holds the one before and takes this one."""
+def _check_list(
+    verified: list[StatusList], find_key: FindKey, numbered: tuple[int, PublishedList]
+) -> Iterator[StoreFinding]:
+    """One list, its number and its succession; ``verified`` holds the one before and takes this one."""
+    number, kept = numbered
 
     def check() -> None:
+        if kept.seq != number:
+            raise VerificationError("fsck.row-differs", "the list before it is missing, or its number differs")
         unverified = parse_status_list(kept.token)
         status_list = verify_status_list(unverified, find_key(unverified.iss, unverified.key_id, "status"))
         if (kept.uri, kept.iat, kept.exp) != (status_list.uri, status_list.iat, status_list.exp):

@@ -18,11 +18,11 @@ from materials.registry.records import (
     MaterialClaim,
     MaterialRecord,
     PublishedList,
+    SealedFile,
     StatusEntry,
     VaultObject,
 )
 from materials.status import StatusValue
-from signing import FileDigests
 
 
 class MaterialStore(Protocol):
@@ -53,11 +53,18 @@ class MaterialStore(Protocol):
 class StatusStore(Protocol):
     """The table behind the status lists: which place belongs to whom, and what it says."""
 
-    def allocate(self, uri: str, subject: str, random_bytes: RandomBytes) -> StatusRef:
-        """Give ``subject`` (a jti) a random free place of list ``uri``, with status VALID.
+    def draw(self, uri: str, random_bytes: RandomBytes) -> StatusRef:
+        """A random free place of list ``uri``, still free afterwards.
+
+        Its number tells nothing about when or how often places are given. Raises UnavailableError ``status.full`` if
+        none was found.
+        """
+
+    def take(self, ref: StatusRef, subject: str) -> bool:
+        """Give ``subject`` (a jti) this place, with status VALID; False if it is not free any more.
 
         No place is ever given twice, also not by concurrent transactions. Raises RefusedError ``status.allocated`` if
-        the subject has a place in the list already, UnavailableError ``status.full`` if no free one was found.
+        the subject has a place in the list already.
         """
 
     def find(self, uri: str, subject: str) -> StatusEntry | None:
@@ -138,18 +145,27 @@ class VaultKeys(Protocol):
         """Whether the object is known and still has its key."""
 
 
-class Vault(Protocol):
-    """Files and disclosures, encrypted at rest, each under a data key of its own.
+class FileSealer(Protocol):
+    """Encrypts files, each under a data key of its own, outside any transaction and before the one that keeps the key.
 
-    Ciphertext is durable before a method returns; it can be read only after the caller's transaction, which holds the
-    key, has committed. What a rolled-back transaction leaves behind is unreadable and swept up later.
+    What it sealed and no transaction keeps is noise, and is swept up later if nobody discards it.
     """
 
-    def put_file(self, jti: MaterialId, number: int, source: BinaryIO) -> FileDigests:
-        """Encrypt ``source`` from where it stands to its end, in bounded memory; returns what was really read."""
+    def seal_file(self, jti: MaterialId, number: int, source: BinaryIO) -> SealedFile:
+        """Encrypt ``source`` from where it stands to its end, in bounded memory; durable when it returns."""
+
+    def discard(self, sealed: Sequence[SealedFile]) -> None:
+        """Remove files whose keys were not kept and never will be. Repeatable."""
+
+
+class Vault(Protocol):
+    """Files and disclosures, encrypted at rest. They can be read once the caller's transaction has committed."""
+
+    def keep_file(self, sealed: SealedFile) -> None:
+        """Keep the key of a file that ``FileSealer`` made durable."""
 
     def put_disclosures(self, jti: MaterialId, disclosures: Sequence[str]) -> None:
-        """Encrypt the disclosures of a statement."""
+        """Encrypt the disclosures of a statement, under a data key of their own."""
 
     def read_file(self, jti: MaterialId, number: int) -> Iterator[bytes]:
         """The plain chunks of a file, each authenticated; only a read to the end proves that nothing was cut off.
@@ -181,6 +197,9 @@ class LogPort(Protocol):
         Raises VerificationError ``log.*`` if the log may not be extended (the chain holds another or a later head).
         """
 
+    def append_all(self, entries: Sequence[bytes]) -> tuple[Appended, ...]:
+        """As ``append``, of several at once: one new tree head for all of them."""
+
     def entry(self, index: int) -> bytes | None:
         """The bytes at ``index``."""
 
@@ -206,7 +225,7 @@ class MaterialScan(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HomePorts:
-    """The ports of one unit of work, all bound to the same transaction."""
+    """The ports of one unit of work, all bound to the same transaction but the sealer, which knows none."""
 
     materials: MaterialStore
     statuses: StatusStore
@@ -214,5 +233,6 @@ class HomePorts:
     events: EventStore
     signatures: SignatureStore
     timestamps: TimestampStore
+    sealer: FileSealer
     vault: Vault
     log: LogPort

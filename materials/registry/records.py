@@ -7,6 +7,7 @@ from typing import Literal, NewType
 from materials.claims import StatusRef
 from materials.ids import EntityId, EventId, MaterialId
 from materials.status import StatusValue
+from signing import FileDigests
 
 IdentityHash = NewType("IdentityHash", bytes)
 """Keyed hash of everything that makes a registration the same registration: 32 bytes."""
@@ -107,6 +108,14 @@ class VaultObject:
     part: str
     wrapped_key: bytes | None = field(repr=False)
     sealed: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """A file whose ciphertext is durable: what the vault is to keep of it, and what was really read."""
+
+    kept: VaultObject
+    digests: FileDigests
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,8 +67,20 @@ def change_status(
 def accept_event(ports: HomePorts, home: Home, text: str, *, now: int) -> EventRecord:
     """Record an event signed by the department. The same event again, or the last change again, changes nothing.
 
+    Raises as ``admit_event`` and ``keep_event`` do.
+    """
+    admitted = admit_event(ports, home, text, now=now)
+    if isinstance(admitted, EventRecord):
+        return admitted
+    return keep_event(ports, admitted, ports.log.append(admitted.entry).index)
+
+
+def admit_event(ports: HomePorts, home: Home, text: str, *, now: int) -> VerifiedEvent | EventRecord:
+    """Carry an event into the status table; ``keep_event`` is to follow once the log has it. Or its record, if it, or
+    the same change, was recorded before.
+
     Raises MalformedError (form), VerificationError (key not in the trust list for this role and time, signature, event
-    of another issuer's material), RefusedError as ``change_status``, UnavailableError ``event.conflict`` (run again).
+    of another issuer's material), RefusedError as ``change_status``.
     """
     unverified = parse_event(text)
     trusted = home.trust.list.find_key(unverified.event.iss, unverified.key_id, "status")
@@ -88,7 +100,28 @@ def accept_event(ports: HomePorts, home: Home, text: str, *, now: int) -> EventR
         return repeated
     # Nothing proves when a new event was signed, so its key must count today as well: an old one could be misdated.
     check_key(trusted, entity=entity, trust=home.trust, role="status", at=now, now=now)
-    return _record(ports, record, verified)
+    return _carry(ports, record, verified)
+
+
+def keep_event(ports: HomePorts, verified: VerifiedEvent, log_index: int) -> EventRecord:
+    """Record an event that was admitted in this transaction; raises UnavailableError ``event.conflict`` (run again)."""
+    event = verified.event
+    kept = EventRecord(
+        event_jti=event.jti,
+        jti=event.sub,
+        seq=len(ports.events.of(event.sub)),
+        kind=event.code,
+        log_index=log_index,
+        jws=verified.entry.decode("ascii"),
+    )
+    ports.events.add(kept)
+    return kept
+
+
+def is_in_force(ports: HomePorts, jti: MaterialId) -> bool:
+    """Whether a material is registered here and has not ended for good."""
+    record = ports.materials.find(jti)
+    return record is not None and current_status(ports, record) is not StatusValue.INVALID
 
 
 def current_status(ports: HomePorts, record: MaterialRecord) -> StatusValue:
@@ -100,7 +133,7 @@ def current_status(ports: HomePorts, record: MaterialRecord) -> StatusValue:
     return STATUS_AFTER[EventCode(events[-1].kind)] if events else StatusValue.VALID
 
 
-def _record(ports: HomePorts, record: MaterialRecord, verified: VerifiedEvent) -> EventRecord:
+def _carry(ports: HomePorts, record: MaterialRecord, verified: VerifiedEvent) -> VerifiedEvent | EventRecord:
     event = verified.event
     status = next_status(current_status(ports, record), event.code)
     if record.status is not None:
@@ -108,17 +141,7 @@ def _record(ports: HomePorts, record: MaterialRecord, verified: VerifiedEvent) -
         repeated = _last_event(ports, record, event.code)
         if repeated is not None:
             return repeated
-    appended = ports.log.append(verified.entry)
-    kept = EventRecord(
-        event_jti=event.jti,
-        jti=record.jti,
-        seq=len(ports.events.of(record.jti)),
-        kind=event.code,
-        log_index=appended.index,
-        jws=verified.entry.decode("ascii"),
-    )
-    ports.events.add(kept)
-    return kept
+    return verified
 
 
 def _find(ports: HomePorts, jti: MaterialId) -> MaterialRecord:

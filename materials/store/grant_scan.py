@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
+from materials.grants.links import LinkId
 from materials.grants.ports import StoredLink, StoredUsage, UsageHead
 from materials.ids import EntityId
-from materials.store.grant_tables import grant_link, usage_head, usage_record
+from materials.store.grant_tables import grant_link, usage_answer, usage_head, usage_record
 from materials.store.grants import read_link
 
 _PAGE = 500
@@ -25,6 +26,12 @@ class SqlGrantScan:
         for row in self._rows(select(grant_link).order_by(rows.depth, rows.iss, rows.jti)):
             yield read_link(row)
 
+    def answers(self) -> Iterator[tuple[LinkId, int]]:
+        """See ``GrantScan.answers``."""
+        rows = usage_answer.c
+        for row in self._rows(select(usage_answer).order_by(rows.leaf_iss, rows.leaf_jti)):
+            yield LinkId(row.leaf_iss, row.leaf_jti), row.usage_seq
+
     def usages(self) -> Iterator[StoredUsage]:
         """See ``GrantScan.usages``."""
         rows = usage_record.c
@@ -39,4 +46,8 @@ class SqlGrantScan:
 
     def _rows(self, query: Select[*tuple[object, ...]]) -> Iterator[Row[*tuple[Any, ...]]]:
         """Rows of ``query``, a page in memory at a time."""
-        yield from self._conn.execute(query, execution_options={"yield_per": _PAGE})
+        result = self._conn.execute(query, execution_options={"yield_per": _PAGE})
+        try:
+            yield from result
+        finally:  # also if a row can't be read
+            result.close()

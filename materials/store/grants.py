@@ -10,7 +10,7 @@ from materials.grants.ports import LinkHold, StoredLink
 from materials.ids import EntityId
 from materials.store.grant_tables import grant_link
 from materials.store.insert import insert_unless_taken
-from signing import UnavailableError
+from signing import UnavailableError, VerificationError
 
 _rows = grant_link.c
 
@@ -105,7 +105,10 @@ def _row(link: GrantLink, parent: LinkId | None, now: int) -> dict[str, object]:
 
 
 def read_link(row: Row[*tuple[object, ...]]) -> StoredLink:
-    """The link in one row of ``grant_link``."""
+    """The link in one row of ``grant_link``; VerificationError ``store.unreadable`` for half a parent or withdrawal."""
+    pairs = ((row.parent_iss, row.parent_jti), (row.withdrawn_by, row.withdrawn_at))
+    if any((one is None) is not (other is None) for one, other in pairs):
+        raise VerificationError("store.unreadable", "grant_link: one of two columns that belong together is empty")
     return StoredLink(
         id=LinkId(row.iss, row.jti),
         subject=row.subject,

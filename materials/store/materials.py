@@ -35,7 +35,7 @@ class SqlMaterialStore:
             first = self._one(select_records().where(_rows.identity_hash == claim.identity))
             if first is not None:
                 return first
-            if self.find(claim.jti) is not None:
+            if self._one(select_records().where(_rows.jti == claim.jti)) is not None:
                 raise RefusedError("registration.id-taken", "this id belongs to another material")
             raise RefusedError("registration.supersedes", "the predecessor has a successor already")
         if claim.supersedes is not None:

@@ -47,6 +47,12 @@ class SqlMaterialScan:
         for row in self._rows(select(material_status_list), rows.seq, rows.uri == uri):
             yield PublishedList(row.uri, row.seq, row.iat, row.exp, row.token)
 
+    def uris(self) -> Iterator[tuple[str, str]]:
+        """Table and URI of every status list that has rows."""
+        for table in (material_status_entry, material_status_list):
+            for uri in self._conn.scalars(select(table.c.uri).distinct().order_by(table.c.uri)):
+                yield table.name, uri
+
     def events(self) -> Iterator[EventRecord]:
         """See ``MaterialScan.events``."""
         rows = material_event.c

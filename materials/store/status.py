@@ -19,24 +19,30 @@ _rows = material_status_entry.c
 class SqlStatusStore:
     """``StatusStore`` on one connection.
 
-    ``entries`` is the size of each list (a power of two). A place is drawn at random and kept by the primary key, so
-    that its number tells nothing about when or how often materials are registered.
+    ``entries`` is the size of each list (a power of two). A place is kept by the primary key.
     """
 
     def __init__(self, conn: Connection, *, entries: int = LIST_ENTRIES) -> None:
         self._conn = conn
         self._entries = entries
 
-    def allocate(self, uri: str, subject: str, random_bytes: RandomBytes) -> StatusRef:
-        """See ``StatusStore.allocate``."""
+    def draw(self, uri: str, random_bytes: RandomBytes) -> StatusRef:
+        """See ``StatusStore.draw``."""
         for _ in range(_TRIES):
             idx = int.from_bytes(random_bytes(4), "big") % self._entries
-            row = {"uri": uri, "idx": idx, "subject": subject, "status": int(StatusValue.VALID)}
-            if insert_unless_taken(self._conn, material_status_entry, row):
+            taken = select(_rows.idx).where(_rows.uri == uri, _rows.idx == idx)
+            if self._conn.execute(taken).one_or_none() is None:
                 return StatusRef(uri, idx)
-            if self.find(uri, subject) is not None:
-                raise RefusedError("status.allocated", "the subject has a place in this status list already")
         raise UnavailableError("status.full", "no free place was found in the status list")
+
+    def take(self, ref: StatusRef, subject: str) -> bool:
+        """See ``StatusStore.take``."""
+        row = {"uri": ref.uri, "idx": ref.idx, "subject": subject, "status": int(StatusValue.VALID)}
+        if insert_unless_taken(self._conn, material_status_entry, row):
+            return True
+        if self.find(ref.uri, subject) is not None:
+            raise RefusedError("status.allocated", "the subject has a place in this status list already")
+        return False
 
     def find(self, uri: str, subject: str) -> StatusEntry | None:
         """See ``StatusStore.find``."""

@@ -33,4 +33,9 @@ class SqlTrustStore:
 
     def all(self) -> list[str]:
         """Every list, oldest first."""
-        return list(self._connection.execute(select(trust_list.c.token).order_by(trust_list.c.seq)).scalars())
+        return [token for _, _, token in self.rows()]
+
+    def rows(self) -> list[tuple[int, int, str]]:
+        """Number, date and text of every list, oldest first, as they are stored."""
+        query = select(trust_list.c.seq, trust_list.c.iat, trust_list.c.token).order_by(trust_list.c.seq)
+        return [(seq, iat, token) for seq, iat, token in self._connection.execute(query)]

@@ -40,6 +40,12 @@ class SqlUsageStore:
         query = select(rows.text).where(rows.home == home, rows.subject == subject, rows.seq >= first)
         return tuple(self._conn.execute(query.order_by(rows.seq).limit(limit)).scalars())
 
+    def latest(self, home: EntityId, subject: EntityId) -> str | None:
+        """The newest record, read without a lock; None before the first."""
+        rows = usage_record.c
+        query = select(rows.text).where(rows.home == home, rows.subject == subject).order_by(rows.seq.desc()).limit(1)
+        return self._conn.scalar(query)
+
 
 class SqlAnswerStore:
     """``AnswerStore`` on one connection."""

@@ -5,6 +5,7 @@ keys, logs, chains. A list that is out of date is not used, even if no newer one
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from materials.times import SKEW_SECONDS
@@ -54,6 +55,12 @@ def issue_trust_list(signer: Signer, trust_list: TrustList) -> str:
 
 def parse_trust_list(text: str) -> TrustList:
     """The content of a list, *unverified*: for a home that reads back what it published itself. MalformedError."""
+    return _read(text)
+
+
+@lru_cache(maxsize=2)
+def _read(text: str) -> TrustList:
+    """A home reads its present list several times for each request; the content is the same for the same text."""
     return read_trust_list(parse_jws(text, typ=TRUST_LIST_TYP, max_bytes=MAX_TRUST_LIST_BYTES).claims())
 
 
@@ -65,7 +72,7 @@ def verify_trust_list(text: str, list_key: PublicKey, now: int) -> VerifiedTrust
     nothing of who is trusted today.
     """
     verified = verify_jws(parse_jws(text, typ=TRUST_LIST_TYP, max_bytes=MAX_TRUST_LIST_BYTES), list_key)
-    trust_list = read_trust_list(dict(verified.claims))
+    trust_list = _read(text)
     if now < trust_list.iat - SKEW_SECONDS:
         raise VerificationError("time.not-yet", "trust list: issued after this time")
     if now >= trust_list.exp + SKEW_SECONDS:

@@ -7,9 +7,12 @@ import pytest
 from sqlalchemy import Engine, Table, delete, select, update
 
 from materials.grants.fsck import check_grants
+from materials.grants.home import withdraw_grant
 from materials.registry.fsck import StoreFinding
 from materials.store.grant_scan import SqlGrantScan
-from materials.store.grant_tables import grant_link, usage_head, usage_record
+from materials.store.grant_tables import grant_link, usage_answer, usage_head, usage_record
+from materials.store.status import SqlStatusStore
+from materials.store.tables import material_status_entry
 from tests.support import grants_world as w
 from tests.support.retrieval_desk import Desk
 
@@ -34,6 +37,7 @@ def findings(desk: Desk) -> list[StoreFinding]:
                 SqlGrantScan(conn),
                 find_key=lambda entity, kid, role: trust.find_key(entity, kid, role).public_key,
                 is_logged=logged.__contains__,
+                find_place=SqlStatusStore(conn).find,
             )
         )
 
@@ -51,7 +55,11 @@ def alter(desk: Desk, table: Table, where: dict[str, Any], values: dict[str, Any
         (grant_link, {"depth": 1}, {"audience": w.CLERK}, "fsck.row-differs"),
         (grant_link, {"depth": 2}, {"parent_jti": "gr-other"}, "fsck.parent-missing"),
         (grant_link, {"depth": 1}, {"text": "a.b.c"}, "form.base64url"),
+        (grant_link, {"depth": 0}, {"parent_jti": "gr-other"}, "store.unreadable"),
+        (grant_link, {"depth": 1}, {"withdrawn_by": w.CLERK}, "store.unreadable"),
         (usage_record, {"seq": 1}, {"seq": 7}, "fsck.row-differs"),
+        (usage_answer, {"usage_seq": 0}, {"usage_seq": 1}, "fsck.row-differs"),
+        (usage_answer, {"usage_seq": 2}, {"leaf_jti": "gr-other"}, "fsck.row-differs"),
         (usage_record, {"seq": 2}, {"subject": w.CLERK}, "fsck.row-differs"),
         (usage_head, {"next_seq": 3}, {"next_seq": 4}, "fsck.usage-head"),
         (usage_head, {"next_seq": 3}, {"last_hash": bytes(32)}, "fsck.usage-head"),
@@ -64,6 +72,28 @@ def test_an_altered_row_is_named(
     found = findings(desk)
     assert code in {finding.code for finding in found}
     assert all(finding.where.startswith(("grant_link", "usage_")) for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "values", "code"),
+    [
+        (grant_link, {"depth": 1}, {"withdrawn_by": w.CLERK, "withdrawn_at": 1}, "fsck.status-differs"),
+        (material_status_entry, {"uri": w.GRANT_LIST}, {"status": 1}, "fsck.status-differs"),
+        (material_status_entry, {"uri": w.GRANT_LIST}, {"uri": "https://example.org/x"}, "fsck.status-place"),
+    ],
+)
+def test_places_of_links_say_what_the_links_say(
+    desk: Desk, table: Table, where: dict[str, Any], values: dict[str, Any], code: str
+) -> None:
+    chain = desk.long_lived()
+    desk.release(chain)
+    with desk.unit() as ports:
+        withdraw_grant(ports, chain.leaf.id, actor=chain.leaf.id.iss, now=w.NOW + 1)
+    assert findings(desk) == []
+    alter(desk, table, where, values)
+    found = findings(desk)
+    assert code in {finding.code for finding in found}
+    assert all(finding.where.startswith("grant_link") for finding in found)
 
 
 def test_a_changed_signature_is_named_even_where_the_content_is_the_same(desk: Desk) -> None:
@@ -96,6 +126,9 @@ def test_a_text_that_the_log_never_held_is_named(desk: Desk) -> None:
         scan = SqlGrantScan(conn)
         trust = desk.home.trust.list
         found = check_grants(
-            scan, find_key=lambda e, k, r: trust.find_key(e, k, r).public_key, is_logged=lambda _: False
+            scan,
+            find_key=lambda e, k, r: trust.find_key(e, k, r).public_key,
+            is_logged=lambda _: False,
+            find_place=SqlStatusStore(conn).find,
         )
         assert {finding.code for finding in found} == {"fsck.not-logged"}

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from materials.events import EventCode, MaterialEvent, issue_event
 from materials.ids import MaterialId, new_event_id, new_material_id
+from materials.registry.places import allocate_place
 from materials.registry.ports import HomePorts
 from materials.registry.records import MaterialState
 from materials.registry.register import register, register_signed
@@ -181,7 +182,7 @@ def sign_elsewhere(
     supersedes: MaterialId | None = None,
 ) -> SignedSubmission:
     jti = new_material_id(os.urandom)
-    place = ports.statuses.allocate(STATUS_URI, jti if reserve else new_material_id(os.urandom), os.urandom)
+    place = allocate_place(ports.statuses, STATUS_URI, jti if reserve else new_material_id(os.urandom), os.urandom)
     material_type = kit.catalogue.by_code("business-licence")
     claims = StatementClaims(
         ISSUER, material_type.vct, jti, NOW, NOW, NOW + DAY * 9, version, "regulation-1", place, supersedes

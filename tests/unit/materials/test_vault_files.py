@@ -5,6 +5,7 @@ import os
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from sqlalchemy import Connection, Engine, update
@@ -13,8 +14,8 @@ import materials.store.tables as tables
 from materials.ids import MaterialId
 from materials.store.metadata import metadata
 from materials.store.vault_keys import SqlVaultKeys
-from materials.vault import FileVault
-from signing import VerificationError, digest_bytes
+from materials.vault import FileSealer, FileVault
+from signing import FileDigests, VerificationError, digest_bytes
 
 JTI, OTHER = MaterialId("em-1"), MaterialId("em-2")
 KEY = b"k" * 32
@@ -31,6 +32,13 @@ def open_vault(conn: Connection, folder: Path, key: bytes = KEY) -> FileVault:
     return FileVault(folder, SqlVaultKeys(conn), key_encryption_key=key, random_bytes=os.urandom)
 
 
+def put_file(vault: FileVault, jti: MaterialId, number: int, source: BinaryIO) -> FileDigests:
+    """Seal and keep."""
+    sealed = vault.sealer.seal_file(jti, number, source)
+    vault.keep_file(sealed)
+    return sealed.digests
+
+
 def code_of(vault: FileVault, number: int = 0) -> str:
     with pytest.raises(VerificationError) as error:
         list(vault.read_file(JTI, number))
@@ -39,8 +47,8 @@ def code_of(vault: FileVault, number: int = 0) -> str:
 
 def test_files_and_disclosures_come_back(conn: Connection, tmp_path: Path) -> None:
     vault = open_vault(conn, tmp_path / "new" / "vault")
-    assert vault.put_file(JTI, 0, io.BytesIO(b"one")) == digest_bytes(b"one")
-    assert vault.put_file(JTI, 1, io.BytesIO(b"")) == digest_bytes(b"")
+    assert put_file(vault, JTI, 0, io.BytesIO(b"one")) == digest_bytes(b"one")
+    assert put_file(vault, JTI, 1, io.BytesIO(b"")) == digest_bytes(b"")
     vault.put_disclosures(JTI, ["甲", "b"])
     assert b"".join(vault.read_file(JTI, 0)) == b"one"
     assert b"".join(vault.read_file(JTI, 1)) == b""
@@ -54,13 +62,13 @@ def test_a_key_of_another_length_is_refused(conn: Connection, tmp_path: Path) ->
 
 
 def test_another_key_opens_nothing(conn: Connection, tmp_path: Path) -> None:
-    open_vault(conn, tmp_path).put_file(JTI, 0, io.BytesIO(b"one"))
+    put_file(open_vault(conn, tmp_path), JTI, 0, io.BytesIO(b"one"))
     assert code_of(open_vault(conn, tmp_path, b"j" * 32)) == "vault.altered"
 
 
 def test_a_lost_file_is_missing_and_a_changed_one_altered(conn: Connection, tmp_path: Path) -> None:
     vault = open_vault(conn, tmp_path)
-    vault.put_file(JTI, 0, io.BytesIO(b"one"))
+    put_file(vault, JTI, 0, io.BytesIO(b"one"))
     (path,) = tmp_path.glob("*/*")
     data = path.read_bytes()
     for position in range(len(data)):
@@ -88,8 +96,8 @@ def test_values_can_not_be_exchanged_between_rows(conn: Connection, tmp_path: Pa
 
 def test_erased_is_gone_for_good(conn: Connection, tmp_path: Path) -> None:
     vault = open_vault(conn, tmp_path)
-    vault.put_file(JTI, 0, io.BytesIO(b"one"))
-    vault.put_file(OTHER, 0, io.BytesIO(b"two"))
+    put_file(vault, JTI, 0, io.BytesIO(b"one"))
+    put_file(vault, OTHER, 0, io.BytesIO(b"two"))
     vault.put_disclosures(JTI, ["x"])
     for _ in range(2):
         vault.erase(JTI)
@@ -101,9 +109,46 @@ def test_erased_is_gone_for_good(conn: Connection, tmp_path: Path) -> None:
     assert b"".join(vault.read_file(OTHER, 0)) == b"two"
 
 
+def test_a_sealed_file_is_nothing_until_it_is_kept_and_can_be_discarded(conn: Connection, tmp_path: Path) -> None:
+    vault = open_vault(conn, tmp_path)
+    kept, other = (vault.sealer.seal_file(JTI, number, io.BytesIO(b"one")) for number in range(2))
+    assert (code_of(vault), len(list(tmp_path.glob("*/*")))) == ("vault.missing", 2)
+    vault.keep_file(kept)
+    for _ in range(2):
+        vault.sealer.discard([other])
+    assert b"".join(vault.read_file(JTI, 0)) == b"one"
+    assert len(list(tmp_path.glob("*/*"))) == 1
+
+
+def test_a_new_folder_and_those_above_it_are_synced_once(
+    conn: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    folder = tmp_path / "vault"
+    sealer = FileSealer(folder, key_encryption_key=KEY, random_bytes=lambda size: bytes(size - 1) + os.urandom(1))
+    first = sealer.seal_file(JTI, 0, io.BytesIO(b"one"))
+    inner = next(folder.iterdir())
+    assert synced[1:] == [str(inner), str(folder), str(tmp_path)]
+    synced.clear()
+    again = sealer.seal_file(JTI, 1, io.BytesIO(b"two"))
+    assert synced[1:] == [str(inner)]
+    sealer.discard([first, again])
+    inner.rmdir()
+    synced.clear()
+    sealer.seal_file(JTI, 2, io.BytesIO(b"three"))
+    assert synced[1:] == [str(inner), str(folder), str(tmp_path)]
+
+
 def test_the_sweep_takes_only_old_orphans(conn: Connection, tmp_path: Path) -> None:
     vault = open_vault(conn, tmp_path)
-    vault.put_file(JTI, 0, io.BytesIO(b"one"))
+    put_file(vault, JTI, 0, io.BytesIO(b"one"))
     (kept,) = tmp_path.glob("*/*")
     orphan, unfinished = kept.parent / "orphan", kept.parent / "half.tmp"
     for path in (orphan, unfinished):
@@ -133,7 +178,7 @@ def test_a_large_file_takes_little_memory(conn: Connection, tmp_path: Path) -> N
 
     vault = open_vault(conn, tmp_path)
     tracemalloc.start()
-    stored = vault.put_file(JTI, 0, io.BufferedReader(Zeros()))
+    stored = put_file(vault, JTI, 0, io.BufferedReader(Zeros()))
     read = sum(len(chunk) for chunk in vault.read_file(JTI, 0))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
