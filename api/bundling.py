@@ -5,17 +5,15 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from anchors import anchor_proof_to_json, read_anchor_proof
-from anchors.store import SqlAnchorProofs
 from api import clock, names
-from api.anchoring import anchor_scope, chain_profile
+from api.anchored import anchored_receipt, parents_of, receipt_of
 from api.bundled_proofs import BundledProofs, gather_proofs
 from api.home import home_ports
-from api.registering import current_status_list
+from api.status_lists import current_status_list
 from api.trust_lists import current_trust, renew_trust
 from api.workspace import Workspace
-from ledger import format_receipt, leaf_hash
-from materials.bundle import Bundle, LoggedToken, UseEvidence, format_bundle
+from ledger import leaf_hash
+from materials.bundle import MAX_FURTHER_ANCHORS, Bundle, BundledParent, LoggedToken, UseEvidence, format_bundle
 from materials.commitment import commit_to, format_commitment
 from materials.grants.links import parse_chain
 from materials.grants.usage import COMMITMENT_KIND
@@ -32,7 +30,8 @@ class Evidence:
 
     record: MaterialRecord
     receipt: bytes
-    anchor: JsonValue
+    anchors: tuple[JsonValue, ...]
+    parents: tuple[BundledParent, ...]
     status_list: str | None
     events: tuple[LoggedToken, ...]
     proofs: BundledProofs
@@ -76,7 +75,9 @@ def _format(evidence: Evidence, statement: str, use: UseEvidence | None) -> byte
         Bundle(
             statement=statement,
             receipt=evidence.receipt,
-            anchor=evidence.anchor,
+            anchor=evidence.anchors[0] if evidence.anchors else None,
+            anchors=evidence.anchors[1:],
+            parents=evidence.parents,
             status_list=evidence.status_list,
             events=evidence.events,
             use=use,
@@ -102,33 +103,21 @@ def _evidence(
     if record is None:
         raise RefusedError("material.unknown", "no material with this id is registered here")
     events = tuple(
-        LoggedToken(event.jws, _receipt(workspace, connection, event.log_index)) for event in ports.events.of(jti)
+        LoggedToken(event.jws, receipt_of(workspace, connection, event.log_index)) for event in ports.events.of(jti)
     )
-    receipt, anchor = _anchored_receipt(workspace, connection, record.log_index, now)
+    receipt, size, anchors = anchored_receipt(workspace, connection, record.log_index, now)
+    above = parents_of(workspace, connection, size)
     trust = current_trust(workspace, connection, now)
     uri = names.status_uri(workspace.settings.origin)
     status_list = current_status_list(workspace, ports, uri, trust, now)
     signers = {record.issuer, workspace.operator, *parties}
     proofs = gather_proofs(ports, workspace.crls, trust, record=record, receipt=receipt, signers=signers, at=at)
-    return Evidence(record, receipt, anchor, status_list.token, events, proofs)
-
-
-def _receipt(workspace: Workspace, connection: Connection, index: int, size: int | None = None) -> bytes:
-    return format_receipt(workspace.log(connection).receipt(index, size))
+    anchors = (*anchors, *above.anchors)[: 1 + MAX_FURTHER_ANCHORS]
+    return Evidence(record, receipt, anchors, above.parents, status_list.token, events, proofs)
 
 
 def _record_receipt(workspace: Workspace, connection: Connection, record: str) -> bytes | None:
     """Receipt of the commitment to a usage record."""
     entry = format_commitment(commit_to(COMMITMENT_KIND, record))
     index = workspace.log(connection).index_of(leaf_hash(entry))
-    return None if index is None else _receipt(workspace, connection, index)
-
-
-def _anchored_receipt(workspace: Workspace, connection: Connection, index: int, now: int) -> tuple[bytes, JsonValue]:
-    """The receipt in the first anchored tree that holds the entry; in the latest tree while none is anchored."""
-    scope = anchor_scope(chain_profile(workspace, connection, now), workspace.settings.origin)
-    covering = SqlAnchorProofs(connection, scope).covering(index + 1)
-    if covering is None:
-        return _receipt(workspace, connection, index), None
-    size, proof = covering
-    return _receipt(workspace, connection, index, size), anchor_proof_to_json(read_anchor_proof(proof))
+    return None if index is None else receipt_of(workspace, connection, index)

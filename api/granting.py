@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from api import clock, names
-from api.anchoring import guard_head
 from api.bundling import make_use_bundle
+from api.clock_guard import check_owner_clock
 from api.home import home_ports
 from api.keys.current_keys import current_signer
-from api.registering import publish_list
+from api.rollback_guard import guard_head
+from api.status_lists import publish_list
 from api.trust_lists import current_trust, renew_trust
 from api.workspace import Workspace
 from ledger import Checkpoint
@@ -22,6 +23,7 @@ from materials.grants.ports import StoredLink
 from materials.grants.release import ReleasedFile, read_released_file
 from materials.grants.retrieve import Refused, Released, Retrieval, retrieve_under_grant
 from materials.ids import EntityId, MaterialId
+from materials.registry.places import allocate_place
 from materials.registry.records import MaterialRecord
 from materials.store.grants import SqlGrantStore, SqlUseCounter
 from materials.store.usage import SqlAnswerStore, SqlUsageStore
@@ -99,7 +101,7 @@ def reserve_place(workspace: Workspace) -> tuple[str, StatusRef]:
 
 def _place(workspace: Workspace, ports: GrantPorts, grant_id: str) -> StatusRef:
     uri = names.grant_status_uri(workspace.settings.origin)
-    return ports.home.statuses.allocate(uri, grant_id, clock.random_bytes)
+    return allocate_place(ports.home.statuses, uri, grant_id, clock.random_bytes)
 
 
 def pass_on(
@@ -145,6 +147,7 @@ def retrieve(workspace: Workspace, retrieval: Retrieval) -> Retrieved:
     renew_trust(workspace, now)
     head = guard_head(workspace, now)
     with workspace.database.write() as connection:
+        check_owner_clock(workspace, connection, retrieval.chain.links[0].subject, now)
         ports, home = grant_ports(workspace, connection, head), grant_home(workspace, connection, now)
         outcome = retrieve_under_grant(ports, home, retrieval, now=now, random_bytes=clock.random_bytes)
     if isinstance(outcome, Refused):

@@ -1,10 +1,12 @@
 """Puts the ports of one unit of work together, all on one database transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from api import clock, names
+from api.clock_guard import GuardedArchive
 from api.trust_lists import current_trust
 from api.workspace import Workspace
 from ledger import Checkpoint
@@ -16,7 +18,6 @@ from materials.store.events import SqlEventStore
 from materials.store.materials import SqlMaterialStore
 from materials.store.signatures import SqlSignatureStore
 from materials.store.status import SqlStatusStore
-from materials.store.status_archive import SqlStatusArchive
 from materials.store.timestamps import SqlTimestampStore
 from materials.store.vault_keys import SqlVaultKeys
 from materials.vault import FileVault
@@ -33,8 +34,12 @@ class LogAppender:
 
     def append(self, entry: bytes) -> Appended:
         """Add one entry or find it; see ``LogPort``."""
-        appended = self.log.append([entry], signer=self.signer, known_head=self.known_head)
-        return Appended(appended.indices[0], appended.duplicates[0])
+        return self.append_all([entry])[0]
+
+    def append_all(self, entries: Sequence[bytes]) -> tuple[Appended, ...]:
+        """Add entries or find them; see ``LogPort``."""
+        appended = self.log.append(entries, signer=self.signer, known_head=self.known_head)
+        return tuple(map(Appended, appended.indices, appended.duplicates))
 
     def entry(self, index: int) -> bytes | None:
         """The bytes at ``index``."""
@@ -53,14 +58,16 @@ def file_vault(workspace: Workspace, connection: Connection) -> FileVault:
 
 def home_ports(workspace: Workspace, connection: Connection, *, known_head: Checkpoint | None) -> HomePorts:
     """The ports of registration, life cycle and checks."""
+    vault = file_vault(workspace, connection)
     return HomePorts(
         materials=SqlMaterialStore(connection),
         statuses=SqlStatusStore(connection),
-        archive=SqlStatusArchive(connection),
+        archive=GuardedArchive(workspace, connection),
         events=SqlEventStore(connection),
         signatures=SqlSignatureStore(connection),
         timestamps=SqlTimestampStore(connection),
-        vault=file_vault(workspace, connection),
+        sealer=vault.sealer,
+        vault=vault,
         log=LogAppender(workspace.log(connection), workspace.keyring.signer(names.LOG_KEY), known_head),
     )
 

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from materials.ids import EntityId, check_organisation_id
-from signing import KeyId
+from signing import KeyId, sha256
 
 LOG_KEY: Final = "home.log"
 LIST_KEY: Final = "home.list"
@@ -12,6 +12,9 @@ HOME_SECRET: Final = "home.secret"
 GOVERNOR_KEY: Final = "home.governor"
 ANCHOR_KEY: Final = "home.anchor"
 WITNESS_KEY: Final = "home.witness"
+WITNESS_SEED: Final = "home.witness-ml-dsa"
+DEVELOPMENT_CHAIN_IDS: Final = range(20261, 21000)
+"""A chain with one of these ids never gives a production grade, whoever serves it."""
 _NUMBERED: Final = re.compile(r"(.+)\.([A-Za-z0-9_-]{43})")
 
 
@@ -45,6 +48,11 @@ def status_uri(origin: str) -> str:
 def grant_status_uri(origin: str) -> str:
     """The status list of the grants that this home counts."""
     return f"https://{origin}/status/grants"
+
+
+def further_log_key(origin: str) -> str:
+    """The keyring's name of the key of a log that this home has beside its own."""
+    return f"{LOG_KEY}.{sha256(origin.encode()).hex()[:16]}"
 
 
 def witness_name(origin: str) -> str:

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from anchors.store import SqlAnchorProofs
 from api import clock, names
-from api.anchoring import anchor_scope, chain_profile
+from api.anchoring import is_anchored
 from api.home import home_ports
-from api.registering import current_status_list
+from api.status_lists import current_status_list, is_list_due
 from api.trust_lists import current_trust
 from api.workspace import Workspace
 from materials.claims import StatusRef
 from materials.ids import EntityId, MaterialId, new_material_id
+from materials.registry.places import allocate_place
 from materials.registry.records import MaterialRecord, MaterialState, PublishedList
 from materials.registry.revoke import current_status
 from materials.statement import StatementClaims, join_statement, parse_entry_claims, parse_statement, verify_statement
@@ -34,13 +34,12 @@ def view_material(workspace: Workspace, jti: MaterialId) -> MaterialView:
     with workspace.database.read() as connection:
         ports = home_ports(workspace, connection, known_head=None)
         record = _known(ports.materials.find(jti))
-        scope = anchor_scope(chain_profile(workspace, connection, clock.now()), workspace.settings.origin)
         return MaterialView(
             claims=parse_entry_claims(record.jwt.encode("ascii")),
             status=current_status(ports, record),
             state=record.state,
             log_index=record.log_index,
-            anchored=SqlAnchorProofs(connection, scope).covering(record.log_index + 1) is not None,
+            anchored=is_anchored(workspace, connection, record.log_index, clock.now()),
         )
 
 
@@ -80,7 +79,7 @@ def status_list(workspace: Workspace, uri: str, at: int | None = None) -> Publis
     with workspace.database.read() as connection:
         archive = home_ports(workspace, connection, known_head=None).archive
         found = archive.latest(uri) if at is None else archive.at(uri, at)
-    if at is None and (found is None or now >= found.iat + workspace.settings.status.lifetime // 2):
+    if at is None and (found is None or is_list_due(workspace, found, now)):
         with workspace.database.write() as connection:
             ports, trust = home_ports(workspace, connection, known_head=None), current_trust(workspace, connection, now)
             found = current_status_list(workspace, ports, uri, trust, now)
@@ -95,7 +94,7 @@ def reserve_material(workspace: Workspace) -> tuple[MaterialId, StatusRef]:
         ports = home_ports(workspace, connection, known_head=None)
         jti = new_material_id(clock.random_bytes)
         uri = names.status_uri(workspace.settings.origin)
-        return jti, ports.statuses.allocate(uri, jti, clock.random_bytes)
+        return jti, allocate_place(ports.statuses, uri, jti, clock.random_bytes)
 
 
 def _known(record: MaterialRecord | None) -> MaterialRecord:

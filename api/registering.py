@@ -1,27 +1,27 @@
-"""Register materials, change their status, publish status lists: each in one transaction."""
+"""Register materials, change their status, erase them: each in one transaction."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from api import clock
-from api.anchoring import guard_head
+from api.group_registering import UNKNOWN_OUTCOME, Commit, Unit, commit_alone
 from api.home import file_vault, home_ports, open_home
-from api.keys.current_keys import current_signer, current_signers, holds_key
+from api.keys.current_keys import current_signers, holds_key
 from api.keys.keyring import Keyring
+from api.rollback_guard import guard_head
+from api.status_lists import publish_list
 from api.trust_lists import renew_trust
 from api.workspace import Workspace
 from materials.events import EventCode
 from materials.grants.verify import listed_entity
 from materials.ids import EntityId, MaterialId
+from materials.registry.draft import DigestedFiles, Draft, check_draft, digest_files, issue_draft, seal_files
 from materials.registry.erase import erase
-from materials.registry.ports import HomePorts
-from materials.registry.publish import ListTerms, publish_status_list
-from materials.registry.records import EventRecord, MaterialRecord, PublishedList
-from materials.registry.register import register, register_signed
+from materials.registry.records import EventRecord, MaterialRecord
 from materials.registry.revoke import StatusChange, accept_event, change_status
 from materials.registry.submission import IssuerKeys, Registered, SignedSubmission, Submission, SubmittedFile
 from materials.trust.lists import VerifiedTrustList
-from signing import CryptoProfile, JsonValue, RefusedError
+from signing import CryptoProfile, JsonValue, LedgerError, RefusedError
 
 DEFAULT_LIFETIME: Final = 10 * 366 * 86400
 DEFAULT_LEGAL_BASIS: Final = "unspecified"
@@ -56,11 +56,13 @@ def register_material(
     valid_to: int | None = None,
     version: int = 1,
     supersedes: MaterialId | None = None,
+    commit: Commit | None = None,
 ) -> Registered:
     """Issue a material in the name of ``issuer``, whose keys are here, and register it; repeatable.
 
-    Times are Unix seconds; without ``valid_to`` the statement may be relied on for ten years. Raises as
-    ``materials.registry.register.register`` does.
+    Times are Unix seconds; without ``valid_to`` the statement may be relied on for ten years. ``commit`` has it
+    committed with others; without, it has a transaction of its own. Raises as ``materials.registry.register.register``
+    does, and UnavailableError ``log.unknown-outcome``.
     """
     now = clock.now()
     renew_trust(workspace, now)
@@ -75,24 +77,39 @@ def register_material(
         version=version,
         supersedes=supersedes,
     )
-    head = guard_head(workspace, now)
-    with workspace.database.write() as connection:
-        ports, home = home_ports(workspace, connection, known_head=head), open_home(workspace, connection, now)
+    digested = digest_files(submission.files)
+    with workspace.database.read() as connection:
+        ports, home = home_ports(workspace, connection, known_head=None), open_home(workspace, connection, now)
         keys = issuer_keys(workspace.keyring, home.trust, issuer, now)
-        registered = register(ports, home, submission, keys, now=now, random_bytes=clock.random_bytes)
-        if supersedes is not None:
-            publish_list(workspace, ports, home.status_uri, home.trust, now)
-        return registered
+        draft = issue_draft(ports, home, submission, keys, digested, now=now, random_bytes=clock.random_bytes)
+    return _hand_in(workspace, draft, digested, commit)
 
 
-def register_statement(workspace: Workspace, submission: SignedSubmission) -> Registered:
-    """Register a material that its department signed itself; repeatable."""
+def register_statement(
+    workspace: Workspace, submission: SignedSubmission, *, commit: Commit | None = None
+) -> Registered:
+    """Register a material that its department signed itself; otherwise as ``register_material``."""
     now = clock.now()
     renew_trust(workspace, now)
-    head = guard_head(workspace, now)
-    with workspace.database.write() as connection:
-        ports, home = home_ports(workspace, connection, known_head=head), open_home(workspace, connection, now)
-        return register_signed(ports, home, submission, now=now)
+    digested = digest_files(submission.files)
+    with workspace.database.read() as connection:
+        draft = check_draft(open_home(workspace, connection, now), submission, digested, now=now)
+    return _hand_in(workspace, draft, digested, commit)
+
+
+def _hand_in(workspace: Workspace, draft: Draft, files: DigestedFiles, commit: Commit | None) -> Registered:
+    """Encrypt the files, then commit; what was encrypted for nothing is removed, unless it may be of use after all."""
+    sealer = workspace.sealer
+    unit = Unit(draft, seal_files(sealer, draft, files))
+    try:
+        registered = commit_alone(workspace, unit) if commit is None else commit(unit)
+    except LedgerError as error:
+        if error.code != UNKNOWN_OUTCOME:
+            sealer.discard(unit.sealed)
+        raise
+    if not registered.is_new:
+        sealer.discard(unit.sealed)
+    return registered
 
 
 def change_material_status(
@@ -136,21 +153,3 @@ def erase_material(workspace: Workspace, jti: MaterialId) -> MaterialRecord:
     with workspace.database.read() as connection:
         file_vault(workspace, connection).sweep(created_before=now - _SWEEP_AFTER)
     return record
-
-
-def current_status_list(
-    workspace: Workspace, ports: HomePorts, uri: str, trust: VerifiedTrustList, now: int
-) -> PublishedList:
-    """The latest list of ``uri``, published anew once half its life is over; ``ports`` are of a writing transaction."""
-    latest = ports.archive.latest(uri)
-    if latest is not None and now < latest.iat + workspace.settings.status.lifetime // 2:
-        return latest
-    return publish_list(workspace, ports, uri, trust, now)
-
-
-def publish_list(workspace: Workspace, ports: HomePorts, uri: str, trust: VerifiedTrustList, now: int) -> PublishedList:
-    """Sign and keep what the status table says now of list ``uri``."""
-    terms = workspace.settings.status
-    signer = current_signer(workspace.keyring, trust.list.find_entity(workspace.operator), "status", now)
-    list_terms = ListTerms(uri, workspace.operator, terms.lifetime, terms.ttl)
-    return publish_status_list(ports.statuses, ports.archive, list_terms, signer, trust=trust, now=now)

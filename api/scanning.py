@@ -79,16 +79,16 @@ def _engine(url: str) -> Engine:
 def course_of(
     key: NoteKey, scan: Scan | None, state: Path | None, progress: Callable[[int, int], None]
 ) -> Iterator[Course]:
-    """How to go through the log of ``key``: on from the file ``state``, which is written on the way and removed when
-    the check has ended, whatever it found; raises MalformedError if the file is of another log or form.
+    """How to go through the logs: that of ``key`` on from the file ``state``, which is written on the way and removed
+    when the check has ended, whatever it found; raises MalformedError if the file is of another log or form.
     """
     start = {}
     if state is not None and state.exists():
         with state.open("rb") as stream:
             start[key.name] = parse_position(stream.read(POSITION_MAX_BYTES + 1), key.format())
 
-    def reached(_: str, position: Position, done: int, size: int) -> None:
-        if state is not None:
+    def reached(origin: str, position: Position, done: int, size: int) -> None:
+        if state is not None and origin == key.name:
             write_file(state, format_position(key.format(), position))
         progress(done, size)
 

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from signing import Secret
 from signing.hsm import KEY_KINDS
 from signing.keyfile import write_key_file
 
+MAIN_CHAIN: Final = "main"
 _KEYS: Final[dict[str, KeyKind]] = {
     names.LOG_KEY: "Ed25519",
     names.LIST_KEY: "Ed25519",
@@ -99,7 +100,7 @@ def _make(folder: Path, settings: Settings, new: NewWorkspace) -> None:
 def _settings(new: NewWorkspace) -> Settings:
     members = {"origin": new.origin, "operator": f"uscc:{new.operator.uscc}", "region": new.operator.region}
     database = {} if new.database is None else {"database": new.database}
-    return check_settings(members | database | {"chain": new.chain, "hsm": new.hsm}, "init")
+    return check_settings(members | database | {"chains": {MAIN_CHAIN: new.chain}, "hsm": new.hsm}, "init")
 
 
 def _with_hsm(new: NewWorkspace) -> NewWorkspace:
@@ -123,8 +124,9 @@ def _fill(workspace: Workspace, new: NewWorkspace) -> None:
     with workspace.database.read() as connection:
         if SqlTrustStore(connection).latest() is not None:
             return
-    with chain_endpoints(settings.chain, workspace.path, writable=True, create=True) as endpoints:
-        profile = deploy(endpoints[0], workspace.keyring, settings)
+    chain = settings.chains[MAIN_CHAIN]
+    with chain_endpoints(chain, workspace.path, writable=True, create=True) as endpoints:
+        profile = deploy(endpoints[0], workspace.keyring, settings.origin, chain)
     list_key = workspace.keyring.public_key(names.LIST_KEY).key_id
     policy = make_policy(
         origin=settings.origin, list_key=list_key, region=settings.region, catalogue=workspace.catalogue, now=now
@@ -149,9 +151,11 @@ def _fill(workspace: Workspace, new: NewWorkspace) -> None:
 def _write_settings(path: Path, settings: Settings) -> None:
     lines = ["# Settings of this workspace; every key is described in docs/operations.md.\n"]
     sections: list[str] = []
-    for name, value in settings.model_dump(exclude_none=True).items():
-        if isinstance(value, dict):
-            sections.append(f"\n[{name}]\n" + "".join(f"{key} = {_toml(item)}\n" for key, item in value.items()))
+    for name, value in settings.model_dump(mode="json", exclude_none=True).items():
+        if name == "chains":
+            sections += [_section(f"chains.{chain}", members) for chain, members in value.items()]
+        elif isinstance(value, dict):
+            sections.append(_section(name, value))
         else:
             lines.append(f"{name} = {_toml(value)}\n")
     temporary = path.with_suffix(".new")
@@ -162,6 +166,10 @@ def _write_settings(path: Path, settings: Settings) -> None:
     temporary.replace(path)
 
 
+def _section(name: str, members: Mapping[str, object]) -> str:
+    return f"\n[{name}]\n" + "".join(f"{key} = {_toml(item)}\n" for key, item in members.items())
+
+
 def _private(path: str, flags: int) -> int:
     """The database's URL may hold a password."""
     return os.open(path, flags, 0o600)
@@ -169,4 +177,4 @@ def _private(path: str, flags: int) -> int:
 
 def _toml(value: object) -> str:
     """TOML's strings, integers and arrays of strings are spelt as JSON spells them."""
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False)

@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 
 from anchors.store import SqlAnchorProofs
 from api import clock
-from api.anchoring import anchor_scope, chain_profile
+from api.anchoring import trusted_scopes
+from api.log_reading import accepted_size
 from api.trust_lists import current_trust, renew_trust
 from api.workspace import Workspace
 from ledger import parse_checkpoint
@@ -71,7 +72,9 @@ def stamp_statement(workspace: Workspace, jti: MaterialId) -> list[Attempt]:
 
 
 def stamp_checkpoints(workspace: Workspace) -> list[Attempt]:
-    """Have the newest checkpoint stamped, and the newest anchored one, which bundles show; as ``stamp_statement``."""
+    """Have the newest checkpoint stamped, and the newest anchored and cosigned ones, which bundles show; as
+    ``stamp_statement``.
+    """
     with workspace.database.read() as connection:
         subjects = list(_newest_checkpoints(workspace, connection))
     return _stamp(workspace, subjects)
@@ -79,10 +82,11 @@ def stamp_checkpoints(workspace: Workspace) -> list[Attempt]:
 
 def _newest_checkpoints(workspace: Workspace, connection: Connection) -> Iterator[Subject]:
     log = workspace.log(connection)
-    scope = anchor_scope(chain_profile(workspace, connection, clock.now()), workspace.settings.origin)
-    anchored = SqlAnchorProofs(connection, scope).last_head()
-    newest = log.checkpoint()
-    notes = [newest, None if anchored is None else log.checkpoint_at(anchored.size)]
+    now = clock.now()
+    proved = [SqlAnchorProofs(connection, scope).newest() for scope in trusted_scopes(workspace, connection, now)]
+    cosigned = accepted_size(workspace, connection, 1, log.size(), now)
+    shown = [*(found[0] for found in proved if found is not None), *([] if cosigned is None else [cosigned])]
+    notes = [log.checkpoint(), *map(log.checkpoint_at, shown)]
     for note in dict.fromkeys(note for note in notes if note is not None):
         opened = open_note(note, [workspace.log_key])
         checkpoint = parse_checkpoint(opened.text)

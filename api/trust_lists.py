@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from api.clock_guard import check_clock, is_ahead
 from api.keys.current_keys import held_list_key, list_key_name
 from api.workspace import Workspace
 from materials.store.trust import SqlTrustStore
@@ -18,15 +19,16 @@ from materials.trust.lists import (
 )
 from materials.trust.model import KeyRevocation, TrustKey, TrustList
 from materials.trust.rollover import list_signer_id
-from signing import KeyId, UnavailableError, b64url_encode, sha256
+from signing import KeyId, UnavailableError, VerificationError, b64url_encode, sha256
 
 
 def publish_trust(workspace: Workspace, connection: Connection, draft: TrustList, now: int) -> VerifiedTrustList:
     """Sign ``draft`` as the next list, valid from ``now``, and keep it.
 
     Number, hash link and signing key come from the last list: a successor that it names takes over, and ends the key
-    before it.
+    before it. Raises UnavailableError ``clock.behind``.
     """
+    check_clock(workspace, connection, now)
     store = SqlTrustStore(connection)
     last = store.latest()
     before = None if last is None else parse_trust_list(last)
@@ -65,22 +67,36 @@ def _end_list_key(trust_list: TrustList, key_id: KeyId, now: int) -> TrustList:
 def current_trust(workspace: Workspace, connection: Connection, now: int) -> VerifiedTrustList:
     """The latest list, as it stands, with the revocation lists at hand.
 
-    UnavailableError ``trust.expired`` asks for ``renew_trust`` first.
+    UnavailableError ``trust.expired`` asks for ``renew_trust`` first. By a clock that is behind the list is read as of
+    its own date: nothing is signed then (``clock_guard``), but what is kept can be read.
     """
     text = SqlTrustStore(connection).latest()
     if text is None:
         raise UnavailableError("trust.missing", "this workspace has no trust list: it was not initialised to the end")
-    trust = verify_trust_list(text, held_list_key(workspace.keyring, list_signer_id(text)), now)
+    list_key = held_list_key(workspace.keyring, list_signer_id(text))
+    try:
+        trust = verify_trust_list(text, list_key, now)
+    except VerificationError as error:
+        if error.code != "time.not-yet":
+            raise
+        trust = verify_trust_list(text, list_key, parse_trust_list(text).iat)
     return trust.with_crls(workspace.crls.newest())
 
 
 def renew_trust(workspace: Workspace, now: int) -> None:
-    """Publish the list anew, unchanged, once its next update is due."""
+    """Publish the list anew, unchanged, once its next update is due; every use case that dates something begins so.
+
+    Also if the list is dated later than now: by a clock that was ahead, which a person allowed by ``clock.tolerance``.
+    Raises UnavailableError ``clock.behind``, and then nothing may be dated.
+    """
     with workspace.database.read() as connection:
+        check_clock(workspace, connection, now)
         text = SqlTrustStore(connection).latest()
-    if text is None or now < parse_trust_list(text).next_update:
+    if text is None:
         return
-    change_trust(workspace, lambda trust_list: trust_list, now)
+    trust_list = parse_trust_list(text)
+    if now >= trust_list.next_update or is_ahead(workspace, trust_list.iat, now):
+        change_trust(workspace, lambda trust_list: trust_list, now)
 
 
 def change_trust(workspace: Workspace, change: Callable[[TrustList], TrustList], now: int) -> VerifiedTrustList:

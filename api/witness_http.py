@@ -1,6 +1,7 @@
-"""One request to a witness over HTTP (C2SP tlog-witness): bounded in size and time, without redirects."""
+"""One request to a witness, or to a parent ledger, over HTTP: bounded in size and time, without redirects."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,10 +37,7 @@ def ask_witness(url: str, request: bytes, timeout: float) -> Told | TellsSize:
     """
     if timeout <= 0:
         raise UnavailableError("witness.unreachable", "the time limit for witnesses is over")
-    try:
-        status, media_type, body = _post(url, request, timeout)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise UnavailableError("witness.unreachable", f"no answer: {type(error).__name__}") from error
+    status, media_type, body = _exchange("POST", url, timeout, ANSWER_MAX_BYTES, content=request)
     if status == httpx.codes.OK:
         return Told(body)
     if status == httpx.codes.CONFLICT:
@@ -58,15 +56,32 @@ def _size(media_type: str, body: bytes) -> TellsSize:
     raise VerificationError("witness.conflict", "the witness holds another tree of the same size (HTTP 409)")
 
 
-def _post(url: str, request: bytes, timeout: float) -> tuple[int, str, bytes]:
+def fetch(url: str, query: Mapping[str, str], timeout: float, max_bytes: int) -> bytes:
+    """What a parent ledger hands out at ``url``, of at most ``max_bytes``.
+
+    Raises UnavailableError (``witness.unreachable``) for any answer but 200, as ``ask_witness`` does.
+    """
+    status, _, body = _exchange("GET", str(httpx.URL(url, params=dict(query))), timeout, max_bytes)
+    if status != httpx.codes.OK:
+        raise UnavailableError("witness.unreachable", f"the witness answered HTTP {status}")
+    return body
+
+
+def _exchange(
+    method: str, url: str, timeout: float, max_bytes: int, *, content: bytes | None = None
+) -> tuple[int, str, bytes]:
+    """Status, media type and body; raises UnavailableError if they can't be had within the limits."""
     end = time.monotonic() + timeout
     answer = b""
-    with (
-        httpx.Client(timeout=timeout, follow_redirects=False) as client,
-        client.stream("POST", url, content=request, headers=_HEADERS) as response,
-    ):
-        for chunk in response.iter_raw():
-            answer += chunk
-            if len(answer) > ANSWER_MAX_BYTES or time.monotonic() > end:
-                raise UnavailableError("witness.unreachable", "the witness's answer is too large or too slow")
-        return response.status_code, response.headers.get("content-type", ""), answer
+    try:
+        with (
+            httpx.Client(timeout=timeout, follow_redirects=False) as client,
+            client.stream(method, url, content=content, headers=_HEADERS) as response,
+        ):
+            for chunk in response.iter_raw():
+                answer += chunk
+                if len(answer) > max_bytes or time.monotonic() > end:
+                    raise UnavailableError("witness.unreachable", "the witness's answer is too large or too slow")
+            return response.status_code, response.headers.get("content-type", ""), answer
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise UnavailableError("witness.unreachable", f"no answer: {type(error).__name__}") from error

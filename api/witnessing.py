@@ -1,4 +1,4 @@
-"""Asks the witnesses in the settings, section ``[witnesses]``, to cosign the log's newest checkpoint.
+"""Asks the witnesses in the settings, section ``[witnesses]``, to cosign a log's newest checkpoint.
 
 The checkpoint is committed and readable before any witness sees it. All are asked at once, each within the time limit;
 nothing is held meanwhile. A line is verified before it is kept, and kept as soon as it is there. Whether the policy's
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from api import clock
+from api.logs import log_key
 from api.settings import WitnessesSettings
 from api.witness_http import Told, ask_witness
 from api.workspace import Workspace
@@ -17,8 +18,9 @@ from ledger import Checkpoint, open_checkpoint
 from ledger.cosignatures import SqlCosignatures
 from ledger.policy import Cosigned, Policy, PolicyWitness
 from ledger.policy_file import POLICY_MAX_BYTES, parse_policy
+from ledger.reading import LogReader
 from ledger.witness_messages import CosignatureLine, format_add_checkpoint, read_cosignatures
-from signing import LedgerError, UnavailableError, VerificationError, parse_note
+from signing import LedgerError, NoteKey, UnavailableError, VerificationError, parse_note
 
 MAX_TRIES: Final = 4
 """Requests to one witness for one checkpoint: others may feed it at the same time."""
@@ -51,18 +53,20 @@ class Witnessing:
     cosigned: tuple[Cosigned, ...]
 
 
-def ask_witnesses(workspace: Workspace) -> Witnessing:
-    """Have the newest checkpoint cosigned by each witness of the policy that has not done so.
+def ask_witnesses(workspace: Workspace, origin: str | None = None) -> Witnessing:
+    """Have the newest checkpoint of a log, by default the home's own, cosigned by each witness of its policy that has
+    not done so.
 
     Raises UnavailableError (``witness.not-configured``, ``witness.no-policy``), MalformedError if the policy is none,
     and those of a log that can't be read. What fails with one witness is its attempt's outcome.
     """
     settings = _settings(workspace)
-    policy = read_policy(workspace)
+    key = log_key(workspace, origin or workspace.settings.origin)
+    policy = read_policy(workspace, key)
     with workspace.database.read() as connection:
-        log = workspace.log(connection)
+        log = LogReader(connection, key.name)
         note = log.checkpoint()
-        checkpoint = open_checkpoint(note, workspace.log_key)
+        checkpoint = open_checkpoint(note, key)
         own = log.own_checkpoint_at(checkpoint.size) or b""
     have = {(line.name, line.key_id) for line in parse_note(note).signatures}
     asked = [each for each in policy.witnesses if (each.key.name, each.key.key_id) not in have]
@@ -74,15 +78,31 @@ def ask_witnesses(workspace: Workspace) -> Witnessing:
     return _judge(workspace, policy, checkpoint, attempts)
 
 
-def read_policy(workspace: Workspace) -> Policy:
-    """The policy of the settings, for this home's log; raises as ``ask_witnesses``."""
-    name = _settings(workspace).policy
+def is_witnessed(workspace: Workspace, origin: str) -> bool:
+    """Whether the settings name a policy for this log."""
+    settings = workspace.settings.witnesses
+    return settings is not None and (origin == workspace.settings.origin or origin in settings.policies)
+
+
+def witnessed_logs(workspace: Workspace) -> tuple[str, ...]:
+    """The logs for which the settings name a policy, the home's own first."""
+    settings, own = workspace.settings.witnesses, workspace.settings.origin
+    return () if settings is None else tuple(dict.fromkeys((own, *settings.policies)))
+
+
+def read_policy(workspace: Workspace, key: NoteKey) -> Policy:
+    """The policy of the settings for the log of ``key``; raises as ``ask_witnesses``."""
+    settings = _settings(workspace)
+    if not is_witnessed(workspace, key.name):
+        message = "no witnesses are set for this log: see the settings, [witnesses] policies"
+        raise UnavailableError("witness.not-configured", message)
+    name = settings.policies.get(key.name, settings.policy)
     try:
         with (workspace.path / name).open("rb") as stream:
             data = stream.read(POLICY_MAX_BYTES + 1)
     except OSError as error:
         raise UnavailableError("witness.no-policy", f"{name}: can't be read: {error.strerror}") from None
-    return parse_policy(data).for_log(workspace.log_key)
+    return parse_policy(data).for_log(key)
 
 
 def _settings(workspace: Workspace) -> WitnessesSettings:
@@ -94,7 +114,7 @@ def _settings(workspace: Workspace) -> WitnessesSettings:
 
 def _judge(workspace: Workspace, policy: Policy, checkpoint: Checkpoint, attempts: tuple[Attempt, ...]) -> Witnessing:
     with workspace.database.read() as connection:
-        note = workspace.log(connection).checkpoint_at(checkpoint.size) or b""
+        note = LogReader(connection, checkpoint.origin).checkpoint_at(checkpoint.size) or b""
     try:
         cosigned = policy.cosigned(note, latest_time=clock.now() + CLOCK_TOLERANCE_SECONDS)
     except LedgerError as error:
@@ -144,13 +164,13 @@ class _Asking:
 
     def _request(self, old: int) -> bytes:
         with self.workspace.database.read() as connection:
-            proof = self.workspace.log(connection).consistency_proof(old, self.checkpoint.size)
+            proof = LogReader(connection, self.checkpoint.origin).consistency_proof(old, self.checkpoint.size)
         return format_add_checkpoint(old, proof, self.note)
 
     def _ahead(self, size: int) -> LedgerError:
         """The witness knows a larger tree: another process of ours may have shown it one, or we were rolled back."""
         with self.workspace.database.read() as connection:
-            ours = self.workspace.log(connection).size()
+            ours = LogReader(connection, self.checkpoint.origin).size()
         if size <= ours:
             return UnavailableError("witness.moved-on", "the witness has cosigned a newer checkpoint meanwhile")
         message = f"the witness has cosigned {size} entries of this log, the database has only {ours}"

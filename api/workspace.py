@@ -11,7 +11,7 @@ from typing import Self
 
 from sqlalchemy import Connection
 
-from api import names
+from api import clock, names
 from api.crls import CrlFolder
 from api.db import Database, database_url
 from api.keys.hsm import Hsm
@@ -22,6 +22,7 @@ from ledger import Checkpoint
 from ledger.store import SqlLog
 from materials.catalogue import Catalogue, load_catalogue
 from materials.ids import EntityId
+from materials.vault import FileSealer
 from signing import NoteKey, Secret
 
 
@@ -30,6 +31,7 @@ class Workspace:
     """An open workspace; ``close`` it, or use it as a context manager.
 
     ``anchored_head``, set by the service, tells the newest head on the chain without asking the chain each time.
+    ``clock_checked`` is the second that ``clock_guard`` looked at last.
     """
 
     path: Path
@@ -37,6 +39,7 @@ class Workspace:
     database: Database
     keyring: Keyring
     anchored_head: Callable[[], Checkpoint | None] | None = None
+    clock_checked: int | None = None
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
@@ -91,6 +94,15 @@ class Workspace:
     def key_encryption_key(self) -> bytes:
         """Wraps the data keys of the vault."""
         return derived_secret(self.keyring.secret(names.HOME_SECRET), "vault")
+
+    @cached_property
+    def sealer(self) -> FileSealer:
+        """Encrypts files before their registration."""
+        return FileSealer(
+            self.path / self.settings.files,
+            key_encryption_key=self.key_encryption_key,
+            random_bytes=clock.random_bytes,
+        )
 
     def log(self, connection: Connection) -> SqlLog:
         """This home's log, in the caller's transaction."""

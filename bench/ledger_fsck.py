@@ -2,9 +2,11 @@
 
 ``fsck`` re-derives everything from the stored entries, on as many processes as there are cores, at most two: leaves,
 the index by leaf hash, tiles of every level, roots and signatures of all checkpoints (one for each 4096 entries).
-Statement signatures are a further pass, of the materials. The bare side is SHA-256 alone, in one process, of bytes that
-are in memory: each leaf (0x00 ‖ entry) and each node (65 bytes), nothing read, compared or kept. The two take turns; a
-ratio is that of the best times of the rounds.
+The bare side is SHA-256 alone, in one process, of bytes that are in memory: each leaf (0x00 ‖ entry) and each node (65
+bytes), nothing read, compared or kept. The two take turns; a ratio is that of the best times of the rounds.
+
+Statement signatures are a further pass, of the materials: each statement's form is judged and its signature verified,
+in one process, beside the library's bare verification of the same bytes.
 """
 
 import argparse
@@ -33,6 +35,7 @@ from bench.ledger_sections.setup import (
     figure,
     seconds_of,
 )
+from bench.ledger_sections.statement_signatures import statement_signatures
 from ledger.database import reading
 from ledger.fsck import Course, fsck
 from ledger.tables import checkpoints
@@ -59,6 +62,7 @@ def main() -> None:
     ):
         for bench in benches:
             figures += measure(bench, count, processes, scan_at)
+    figures += statement_signatures()
     for row in figures:
         target = "" if row["target"] == 0 else f"   target {row['better']} {row['target']}   met: {row['met']}"
         print(f"{row['name']:70} {row['value']:>12} {row['unit']}{target}", flush=True)

@@ -2,18 +2,23 @@
 
 * register: registrations per second (issue, encrypt, log, commit) as a share of the bare durable writes they can't do
   without: one file written, synced, renamed and its folder synced, then one SQLite commit (WAL, synchronous=FULL).
+* callers at once: the same by threads of one process, as the service has them (no HTTP): each registration in a
+  transaction of its own, and many in one by group commit, which is what the service does; against one caller.
 * verify: the time of ``verify_bundle`` as a multiple of the bare signature checks it can't do without.
 """
 
 import argparse
 import io
+import itertools
 import json
 import os
 import sqlite3
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # before this folder, where signing.py hides the package signing
@@ -22,16 +27,21 @@ from api import clock
 from api.anchoring import anchor
 from api.bundling import make_bundle
 from api.demo import cast
+from api.group_registering import Commit, Unit, commit_units
 from api.registering import register_material
+from api.settings import LogSettings
 from api.setup import NewWorkspace, create_workspace
 from api.trust_lists import export_trust
 from api.workspace import Workspace
+from ledger.group_commit import Failed, GroupCommit
 from materials.catalogue import load_catalogue
 from materials.ids import EntityId, MaterialId
-from materials.registry.submission import SubmittedFile
+from materials.registry.submission import Registered, SubmittedFile
 from materials.report import Verdict
 from materials.verification import verify_bundle
-from signing import Ed25519Signer, Es256Signer
+from signing import Ed25519Signer, Es256Signer, Secret
+
+CALLERS = 32
 
 
 def rate(action: Callable[[int], object], seconds: float) -> float:
@@ -67,30 +77,77 @@ def durable_writes(folder: Path, seconds: float) -> float:
     return result
 
 
-def registrations(workspace: Workspace, seconds: float) -> tuple[float, MaterialId]:
-    """Registrations per second, each of another file; also the id of one of them."""
-    example = cast.REPORT
-    fields = cast.example_fields(example, workspace.catalogue, 0)
-    ids: list[MaterialId] = []
-    workspace.anchored_head = lambda: None  # as the service does: the chain is not asked for each request
+class Registering:
+    """Registers materials, each with another file of 4 KiB; knows the id of the last one."""
 
-    def register(number: int) -> None:
-        file = SubmittedFile(io.BytesIO(number.to_bytes(8) * 512), "application/json")
-        issuer = EntityId(workspace.operator)
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._fields = cast.example_fields(cast.REPORT, workspace.catalogue, 0)
+        self._numbers = itertools.count()
+        self.last = MaterialId("")
+
+    def register(self, commit: Commit | None = None) -> None:
+        """One of them, by ``commit`` or in a transaction of its own."""
+        file = SubmittedFile(io.BytesIO(next(self._numbers).to_bytes(8) * 512), "application/json")
         registered = register_material(
-            workspace, type_code=example.type_code, issuer=issuer, fields=fields, files=[file]
+            self._workspace,
+            type_code=cast.REPORT.type_code,
+            issuer=EntityId(self._workspace.operator),
+            fields=self._fields,
+            files=[file],
+            commit=commit,
         )
-        ids.append(registered.record.jti)
+        if not registered.is_new:
+            raise SystemExit("a file was registered before")
+        self.last = registered.record.jti
 
-    result = rate(register, seconds)
-    workspace.anchored_head = None
-    return result, ids[0]
+    def by_callers(self, callers: int, seconds: float, commit: Commit | None) -> float:
+        """Registrations per second of so many threads, each of which waits for its answer."""
+        with ThreadPoolExecutor(callers) as pool:
+            start = time.perf_counter()
+            end = start + seconds
+            return sum(pool.map(lambda _: self._until(end, commit), range(callers))) / (time.perf_counter() - start)
+
+    def _until(self, end: float, commit: Commit | None) -> int:
+        count = 0
+        while time.perf_counter() < end:
+            self.register(commit)
+            count += 1
+        return count
+
+
+def callers_at_once(workspace: Workspace, registering: Registering, seconds: float) -> list[dict[str, object]]:
+    """One caller and 32, by the group commit of the service with its default settings."""
+    batches: list[int] = []
+
+    def commit_batch(units: Sequence[Unit]) -> list[Registered | Failed]:
+        batches.append(len(units))
+        return commit_units(workspace, units)
+
+    limits = LogSettings()
+    own = registering.by_callers(CALLERS, seconds, None)
+    with GroupCommit[Unit, Registered](commit_batch, weight=lambda unit: unit.weight, max_batch=limits.batch) as group:
+
+        def commit(unit: Unit) -> Registered:
+            return group.submit(unit).result()
+
+        alone = registering.by_callers(1, seconds, commit)
+        batches.clear()
+        together = registering.by_callers(CALLERS, seconds, commit)
+    return [
+        figure(f"{CALLERS} callers, own transactions", own, "1/s"),
+        figure("1 caller, group commit", alone, "1/s"),
+        figure(f"{CALLERS} callers, group commit", together, "1/s"),
+        figure("registrations in one commit", statistics.mean(batches), "mean"),
+        figure(f"group commit: {CALLERS} callers / 1 caller", together / alone, "ratio"),
+        figure(f"{CALLERS} callers: group commit / own", together / own, "ratio"),
+    ]
 
 
 def bare_signature_checks(seconds: float) -> float:
     """Seconds for one ES256 check and three Ed25519 checks: statement; trust list, checkpoint, status list."""
     message = bytes(500)
-    es256, ed25519 = Es256Signer(bytes(31) + b"\x07"), Ed25519Signer(bytes(32))
+    es256, ed25519 = Es256Signer(Secret(bytes(31) + b"\x07")), Ed25519Signer(Secret(bytes(32)))
     es256_signature, ed25519_signature = es256.sign(message), ed25519.sign(message)
 
     def check(_: int) -> None:
@@ -109,9 +166,14 @@ def measure(seconds: float) -> list[dict[str, object]]:
         create_workspace(folder / "workspace", NewWorkspace(operator, cast.ORIGIN))
         with Workspace.open(folder / "workspace") as workspace:
             raw = durable_writes(folder, seconds)
-            registered, jti = registrations(workspace, seconds)
+            workspace.anchored_head = lambda: None  # as the service does: the chain is not asked for each request
+            registering = Registering(workspace)
+            registering.register()  # opens the key files
+            registered = rate(lambda _: registering.register(), seconds)
+            at_once = callers_at_once(workspace, registering, seconds)
+            workspace.anchored_head = None
             anchor(workspace)
-            bundle, trust = make_bundle(workspace, jti), export_trust(workspace, clock.now())
+            bundle, trust = make_bundle(workspace, registering.last), export_trust(workspace, clock.now())
 
             def verify(_: int) -> None:
                 report = verify_bundle(bundle, trust, now=clock.now(), catalogue=workspace.catalogue)
@@ -124,6 +186,7 @@ def measure(seconds: float) -> list[dict[str, object]]:
         figure("bare durable writes", raw, "1/s"),
         figure("registrations", registered, "1/s"),
         figure("registrations / bare durable writes", registered / raw, "ratio", ">=", 0.02),
+        *at_once,
         figure("bundles verified", verified, "1/s"),
         figure("verify / bare signature checks", multiple, "ratio", "<=", 40),
     ]

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from api.cli import (
+    anchoring,
     checks,
     devchain,
     grants,
@@ -13,6 +14,8 @@ from api.cli import (
     logs,
     material,
     organisations,
+    parents,
+    profiles,
     serving,
     timestamps,
     trust,
@@ -21,6 +24,7 @@ from api.cli import (
     witness,
     workspaces,
 )
+from api.cli.help_tables import fold_help_tables
 from api.cli.output import EXIT_UNAVAILABLE, EXIT_USAGE, console, exit_code_of, print_error
 from signing import LedgerError, UnavailableError
 
@@ -33,8 +37,8 @@ app = typer.Typer(
     "\n\nElectronic materials and licences: sign, anchor, reuse across departments, verify offline.",
 )
 _GROUPS = (
-    *(workspaces, trust, organisations, keys, material, verifying),
-    *(grants, usage, timestamps, logs, witness, checks, devchain, serving),
+    *(workspaces, trust, organisations, keys, material, anchoring, verifying),
+    *(grants, usage, timestamps, logs, witness, parents, checks, devchain, profiles, serving),
 )
 for group in _GROUPS:
     group.add_to(app)
@@ -45,6 +49,7 @@ EXIT_ABORTED = 130
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code (``docs/cli.md``)."""
     given = sys.argv[1:] if arguments is None else arguments
+    fold_help_tables()
     try:
         result = app(given, standalone_mode=False)
         sys.stdout.flush()

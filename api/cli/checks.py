@@ -11,9 +11,11 @@ from api.checking import Finding, fsck
 from api.cli.auditing import progress_bar
 from api.cli.options import JsonOption, WorkspaceOption, open_workspace
 from api.cli.output import EXIT_DONE, EXIT_INVALID, EXIT_UNDETERMINED, console, print_json
+from api.cosigning import count_evidence
 from api.scanning import cores, course_of, scanning
 from api.wording import chinese
-from signing import JsonValue
+from api.workspace import Workspace
+from signing import JsonValue, UnavailableError
 
 _STEPS = {
     "log": "日志",
@@ -24,6 +26,7 @@ _STEPS = {
     "time stamps": "时间戳",
     "anchor proofs": "上链证明",
     "witnesses": "见证",
+    "parent and children": "上下级账本",
     "chain": "区块链",
 }
 
@@ -57,13 +60,25 @@ def check(
         course_of(opened.log_key, scan_at(opened.database.engine.url), state, progress) as course,
     ):
         findings = list(fsck(opened, clock.now(), begin=begin, course=course))
+        evidence = _count_evidence(opened)
     if as_json:
         print_json({"clean": not findings, "findings": [_to_json(finding) for finding in findings]})
     else:
         for finding in findings:
-            out.print(Text(f"✘ {chinese(finding.code)}  {finding.where}: {finding.message}  [{finding.code}]"))
-        out.print(f"✘ 发现 {len(findings)} 处问题 · findings" if findings else "✔ 全部一致 · all is consistent")
+            mark = "?" if finding.undetermined else "✘"
+            out.print(Text(f"{mark} {chinese(finding.code)}  {finding.where}: {finding.message}  [{finding.code}]"))
+        if evidence:
+            out.print(f"! 见证证据 evidence against other logs   {evidence}   见 see: ematerials witness evidence")
+        out.print(_summary(findings))
     raise typer.Exit(_exit_code(findings))
+
+
+def _count_evidence(workspace: Workspace) -> int:
+    """What other logs did is no fault of this home, and no finding."""
+    try:
+        return count_evidence(workspace)
+    except UnavailableError:  # which is a finding already
+        return 0
 
 
 def _to_json(finding: Finding) -> JsonValue:
@@ -73,6 +88,15 @@ def _to_json(finding: Finding) -> JsonValue:
         "message": finding.message,
         "undetermined": finding.undetermined,
     }
+
+
+def _summary(findings: list[Finding]) -> str:
+    if not findings:
+        return "✔ 全部一致 · all is consistent"
+    wrong = sum(not finding.undetermined for finding in findings)
+    if wrong:
+        return f"✘ 发现 {wrong} 处问题 · wrong   未能检查 could not be checked {len(findings) - wrong}"
+    return f"? 有 {len(findings)} 处未能检查，其余一致 · could not be checked; all else is consistent"
 
 
 def _exit_code(findings: list[Finding]) -> int:

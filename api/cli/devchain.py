@@ -11,9 +11,9 @@ from anchors.devchain.chain import DEFAULT_CHAIN_ID, DevChain, open_dev_chain, o
 from anchors.devchain.seeded import seeded_bytes, still_clock
 from anchors.hexdata import address_from_hex, to_hex
 from api import clock
-from api.chain_setup import DEVELOPMENT_CHAIN_IDS
 from api.cli.options import JsonOption, usage_error
 from api.cli.output import console, print_json
+from api.names import DEVELOPMENT_CHAIN_IDS
 
 _devchain = typer.Typer(help="内置开发链 · the embedded development chain", no_args_is_help=True)
 _PORT: Final = 8545

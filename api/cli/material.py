@@ -1,4 +1,4 @@
-"""``register``, ``anchor``, ``bundle``, ``revoke``, ``erase``."""
+"""``register``, ``bundle``, ``revoke``, ``erase``."""
 
 import re
 from contextlib import ExitStack
@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from api.anchoring import anchor
 from api.bundling import make_bundle
 from api.cli.options import (
     JsonOption,
@@ -34,8 +33,8 @@ MaterialId = Annotated[str, typer.Argument(metavar="ID", help="材料编号 em-�
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (register, anchor_command, bundle, revoke, erase):
-        app.command(command.__name__.removesuffix("_command"))(command)
+    for command in (register, bundle, revoke, erase):
+        app.command()(command)
 
 
 def register(
@@ -101,42 +100,6 @@ def _typed(material_type: MaterialType, fields: dict[str, JsonValue]) -> dict[st
         name: int(value) if name in integers and isinstance(value, str) and _DIGITS.fullmatch(value) else value
         for name, value in fields.items()
     }
-
-
-def anchor_command(
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="查明原因后，从冲突中恢复 · go on after a conflict, once its cause is known"),
-    ] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """把最新的日志检查点锚定上链，取回证明。 · Anchor the newest checkpoint on the chain and keep its proof."""
-    with open_workspace(workspace) as opened:
-        submission = anchor(opened, resume=resume)
-        origin = opened.settings.origin
-    if as_json:
-        print_json(
-            {"anchored": None}
-            if submission is None
-            else {
-                "anchored": {
-                    "origin": origin,
-                    "size": submission.size,
-                    "state": str(submission.state),
-                    "block_number": submission.block_number,
-                    "tx_hash": None if submission.tx_hash is None else "0x" + submission.tx_hash.hex(),
-                }
-            }
-        )
-        return
-    if submission is None:
-        console().print("最新检查点已在链上 · the newest checkpoint is on the chain already")
-        return
-    console().print(
-        f"已锚定 anchored   日志大小 size {submission.size}   区块 block {submission.block_number}   "
-        f"状态 state {submission.state}"
-    )
 
 
 def bundle(

@@ -11,13 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from api.wording import GRADES, chinese, facet_words, verdict_words
-from materials.report import Verdict, VerificationReport
+from materials.report import AnchorAnswer, Verdict, VerificationReport
 from signing import JsonValue, LedgerError, UnavailableError
 
 EXIT_DONE: Final = 0
 EXIT_INVALID: Final = 1
 EXIT_UNDETERMINED: Final = 2
 EXIT_EQUIVOCATION: Final = 3
+EXIT_ALARM: Final = 4
 EXIT_USAGE: Final = 64
 EXIT_UNAVAILABLE: Final = 69
 _TWO_TREES: Final = ("log.behind-chain", "log.fork")
@@ -98,6 +99,14 @@ def report_table(report: VerificationReport) -> Table:
     return table
 
 
+def _anchor_line(answer: AnchorAnswer) -> str:
+    if answer.profile_id is None:
+        return f"锚定 anchor              {verdict_words(answer.verdict)}   {chinese(answer.code)} [{answer.code}]"
+    grade = " ".join(GRADES.get(str(answer.grade), (str(answer.grade), "")))
+    block = "" if answer.block is None else f"   区块 block {answer.block}"
+    return f"锚定 anchor              {verdict_words(answer.verdict)}   {answer.profile_id}{block}（{grade}）"
+
+
 def print_report(report: VerificationReport, out: Console) -> None:
     """The whole report for people."""
     out.print(report_table(report))
@@ -109,6 +118,8 @@ def print_report(report: VerificationReport, out: Console) -> None:
     if report.anchored_at is not None:
         grade = " ".join(GRADES.get(str(report.grade), (str(report.grade), "")))
         lines.append(f"上链时间 anchored at      {time_text(report.anchored_at)}（{grade}）")
+    if len(report.anchors) > 1 or any(each.code == "anchor.as-answered" for each in report.anchors):
+        lines.extend(_anchor_line(each) for each in report.anchors)
     if report.timestamped_at is not None:
         lines.append(f"时间戳 time-stamped at    {time_text(report.timestamped_at)}")
     if report.trust_stale:

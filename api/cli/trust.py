@@ -7,7 +7,7 @@ import typer
 
 from api import clock
 from api.authorities import add_authority, add_crl, list_authorities, remove_authority
-from api.cli import trust_history
+from api.cli import trust_history, trust_ledgers
 from api.cli.options import JsonOption, WorkspaceOption, check_output, open_workspace, read_at_most, write_output
 from api.cli.output import console, print_json, time_text
 from api.trust_lists import export_trust, renew_trust
@@ -23,6 +23,7 @@ _trust = typer.Typer(help="信任文件与证书机构 · the trust file and cer
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this module."""
     trust_history.add_to(_trust)
+    trust_ledgers.add_to(_trust)
     app.add_typer(_trust, name="trust")
 
 

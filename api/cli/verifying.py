@@ -1,19 +1,22 @@
 """``verify``: the offline verifier. Needs no workspace, no network."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from anchors.verifier import AnchorVerifier
 from api import clock
-from api.cli.options import JsonOption, read_at_most, read_time
-from api.cli.output import console, exit_code_of_report, print_json, print_report
+from api.cli.options import JsonOption, read_at_most, read_time, usage_error
+from api.cli.output import EXIT_INVALID, EXIT_UNDETERMINED, console, exit_code_of_report, print_json, print_report
+from ledger.policy_file import POLICY_MAX_BYTES, parse_policy
 from materials.bundle import MAX_BUNDLE_BYTES
 from materials.catalogue import load_catalogue
-from materials.report import Facet
+from materials.report import Facet, VerificationReport
 from materials.trust.lists import MAX_TRUST_FILE_BYTES
 from materials.verification import verify_bundle
-from signing import CryptoProfile, digest_stream
+from signing import CryptoProfile, digest_stream, dump_json
 from signing.x509.revocation import CRL_MAX_BYTES, parse_crl
 
 
@@ -23,7 +26,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def verify(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", exists=True, dir_okay=False, help="证据包 · the bundle")],
+    bundles: Annotated[
+        list[Path],
+        typer.Argument(metavar="BUNDLE", exists=True, dir_okay=False, help="证据包 · the bundle, or several"),
+    ],
     trust: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, help="信任文件 · the trust file (ematerials trust export)")
     ],
@@ -41,28 +47,45 @@ def verify(
         list[Path] | None,
         typer.Option(exists=True, dir_okay=False, help="证书吊销列表 · a certificate revocation list, PEM or DER"),
     ] = None,
+    witness_policy: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="须满足的见证策略（tlog-policy） · a policy on witnesses"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """离线核验证据包，逐项给出结论。 · Verify a bundle offline. Exit: 0 valid, 1 invalid, 2 undetermined."""
-    data = read_at_most(bundle, MAX_BUNDLE_BYTES)
+    if file is not None and len(bundles) > 1:
+        raise usage_error("--file 只能用于一个证据包 · --file is for one bundle")
     digests = None
     if file is not None:
         with file.open("rb") as stream:
             digests = digest_stream(stream)
     now = clock.now() if at is None else read_time(at)
     trust_file = read_at_most(trust, MAX_TRUST_FILE_BYTES)
-    report = verify_bundle(
-        data,
-        trust_file,
+    check = partial(
+        verify_bundle,
+        trust_file=trust_file,
         now=now,
         catalogue=load_catalogue(),
         file=digests,
         required=require or (),
         profiles=profile or (),
+        witnesses=None if witness_policy is None else parse_policy(read_at_most(witness_policy, POLICY_MAX_BYTES)),
         crls=[parse_crl(read_at_most(path, CRL_MAX_BYTES)) for path in crl or ()],
+        verifier=AnchorVerifier(),
     )
-    if as_json:
-        print_json(report.to_json())
-    else:
+    verdicts = {_show(path, check(read_at_most(path, MAX_BUNDLE_BYTES)), len(bundles), as_json) for path in bundles}
+    raise typer.Exit(next(code for code in (EXIT_INVALID, EXIT_UNDETERMINED, 0) if code in verdicts))
+
+
+def _show(path: Path, report: VerificationReport, bundles: int, as_json: bool) -> int:
+    """Print one report, named if it is one of several; as JSON then a line for each."""
+    if not as_json:
+        if bundles > 1:
+            console().print(f"\n证据包 bundle   {path}", markup=False)
         print_report(report, console())
-    raise typer.Exit(exit_code_of_report(report))
+    elif bundles > 1:
+        typer.echo(dump_json({"bundle": str(path), **report.to_json()}).decode("utf-8"))
+    else:
+        print_json(report.to_json())
+    return exit_code_of_report(report)

@@ -28,13 +28,16 @@ def add_to(app: typer.Typer) -> None:
 def key(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """输出见证公钥（vkey）；没有则生成。 · Print the witness's key, as newer and older clients want it."""
     with open_workspace(workspace) as opened:
-        cosigner = Witness.open(opened).key
+        cosigner, *further = Witness.open(opened).keys
     plain = NoteKey(cosigner.name, ED25519, cosigner.public_key)
+    ml_dsa = further[0].format() if further else None
     if as_json:
-        print_json({"name": cosigner.name, "vkey": cosigner.format(), "plain_vkey": plain.format()})
+        vkeys = {"vkey": cosigner.format(), "plain_vkey": plain.format(), "ml_dsa_vkey": ml_dsa}
+        print_json({"name": cosigner.name, **vkeys})
         return
-    typer.echo(cosigner.format())
-    typer.echo(plain.format())
+    for vkey in (cosigner.format(), plain.format(), ml_dsa):
+        if vkey is not None:
+            typer.echo(vkey)
 
 
 @_witness.command("status")
@@ -57,10 +60,16 @@ def status(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
 
 
 @_witness.command("ask")
-def ask(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """请各见证人签署本日志最新的检查点。 · Have the newest checkpoint of this log cosigned by its witnesses."""
+def ask(
+    origin: Annotated[
+        str | None, typer.Option(metavar="ORIGIN", help="哪个日志（默认：本馆的） · which log (default: the home's)")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """请各见证人签署日志最新的检查点。 · Have the newest checkpoint of a log cosigned by its witnesses."""
     with open_workspace(workspace) as opened:
-        asked = ask_witnesses(opened)
+        asked = ask_witnesses(opened, origin)
     missing, cosigned = asked.missing, {each.witness.name: each.time for each in asked.cosigned}
     if as_json:
         print_json(

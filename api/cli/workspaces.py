@@ -46,6 +46,16 @@ def init(
         list[str] | None,
         typer.Option(help="链节点的 JSON-RPC 地址（默认内置开发链） · node URL (default: embedded chain)"),
     ] = None,
+    gas_price: Annotated[
+        int, typer.Option(min=0, help="燃料价格（wei），免费链为 0 · gas price, 0 where gas is free")
+    ] = 0,
+    answers: Annotated[
+        int | None,
+        typer.Option(min=1, help="FISCO BCOS：须一致的节点数 · how many nodes must answer alike (FISCO BCOS)"),
+    ] = None,
+    unsealed: Annotated[
+        bool, typer.Option("--unsealed", help="不签封的开发节点（anvil） · a development node that seals nothing")
+    ] = False,
     hsm_module: Annotated[
         Path | None, typer.Option(help="PKCS#11 库：签名密钥建在 HSM 中 · PKCS#11 library: make the keys in its token")
     ] = None,
@@ -74,7 +84,7 @@ def init(
         bases=("holder", "function", "entrust"),
         keys=KeyTerms(profile),
     )
-    chain = ChainSettings(kind="rpc", urls=tuple(rpc)) if rpc else ChainSettings()
+    chain = _chain(tuple(rpc or ()), gas_price=gas_price, answers=answers, unsealed=unsealed)
     hsm = _hsm(hsm_module, hsm_token, hsm_pin_file)
     asks = ask_passphrase and not (directory / FILE_NAME).exists()
     passphrase = ask_twice("新口令 · new passphrase of the key files: ") if asks else None
@@ -89,6 +99,14 @@ def init(
     out.print(f"颁发机构 issuer    {settings.operator}")
     out.print(f"日志 log origin    {settings.origin}")
     out.print(f"下一步 next        ematerials register FILE --type … --issuer … --fields FILE.json -w {directory}")
+
+
+def _chain(urls: tuple[str, ...], *, gas_price: int, answers: int | None, unsealed: bool) -> ChainSettings:
+    if urls:
+        return ChainSettings(kind="rpc", urls=urls, gas_price=gas_price, answers=answers, unsealed=unsealed)
+    if gas_price or answers is not None or unsealed:
+        raise usage_error("--gas-price、--answers、--unsealed 须与 --rpc 同用 · these go with --rpc")
+    return ChainSettings()
 
 
 def _hsm(module: Path | None, token: str | None, pin_file: Path | None) -> HsmSettings | None:

@@ -76,7 +76,7 @@ def without_chain(workspace: Workspace, narrator: Narrator, trust: bytes) -> Non
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "workspace"
         copy_workspace(workspace, copy)
-        (copy / workspace.settings.chain.path).unlink()
+        (copy / workspace.settings.chains["main"].path).unlink()
         with Workspace.open(copy) as lonely, REPORT.path.open("rb") as stream:
             fields = example_fields(REPORT, lonely.catalogue, 0) | {"remarks": None, "report_year": 2024}
             fields.pop("remarks")

@@ -12,9 +12,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from anchors.verifier import AnchorVerifier
 from api.http import (
     openapi,
     problems,
+    routes_anchor,
+    routes_children,
     routes_grants,
     routes_log,
     routes_materials,
@@ -24,16 +27,21 @@ from api.http import (
     routes_witness,
 )
 from api.http.background import Anchoring
+from api.http.beside import parenting, stamping, witnessing
+from api.http.crowd import Crowd
 from api.http.guesses import GuessLimit
+from api.http.log_places import TileCaches
+from api.http.nonces import Nonces
+from api.http.registrations import Registrations
 from api.http.slots import VerificationSlots
-from api.http.stamping import Stamping
-from api.http.witnessing import Witnesses
 from api.workspace import Workspace
 from signing import MalformedError, UnavailableError
 
 _GRACE_SECONDS: Final = 20
 _STARTUP_FAILED: Final = 3  # uvicorn has said why
-_MAX_CONNECTIONS: Final = 256
+_AT_ONCE: Final = 64
+"""Requests in progress, besides registrations that wait for their commit."""
+_IDLE_CONNECTIONS: Final = 512
 _DESCRIPTION: Final = (
     "电子材料与证照的登记、授权取用与核验。 · Registration, use under a grant, and verification of electronic "
     "materials. Calls marked with `signedRequest` need a signed request; all others are public."
@@ -42,19 +50,19 @@ _DESCRIPTION: Final = (
 
 def create_app(workspace: Workspace) -> FastAPI:
     """The service over ``workspace``, which the caller opens before and closes after it."""
-    anchoring, stamping, witnesses = Anchoring(workspace), Stamping(workspace), Witnesses(workspace)
+    anchoring, witnesses = Anchoring(workspace), witnessing(workspace)
+    registrations, nonces = Registrations(workspace), Nonces(workspace.database)
+    parts = (anchoring, stamping(workspace), witnesses, parenting(workspace), registrations, nonces)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        anchoring.start()
-        stamping.start()
-        witnesses.start()
+        for part in parts:
+            part.start()
         try:
             yield
         finally:
-            await run_in_threadpool(witnesses.stop)
-            await run_in_threadpool(stamping.stop)
-            await run_in_threadpool(anchoring.stop)
+            for part in reversed(parts):
+                await run_in_threadpool(part.stop)
 
     app = _Service(
         title="电子材料存证 · e-materials ledger",
@@ -66,15 +74,23 @@ def create_app(workspace: Workspace) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.workspace, app.state.anchoring, app.state.guesses = workspace, anchoring, GuessLimit()
-    app.state.slots = VerificationSlots()
-    app.state.witnesses = witnesses
-    for routes in (routes_materials, routes_grants, routes_verify, routes_public, routes_log):
+    app.state.slots, app.state.verifier = VerificationSlots(), AnchorVerifier()
+    app.state.witnesses, app.state.registrations, app.state.nonces = witnesses, registrations, nonces
+    app.state.tile_caches = TileCaches(workspace.settings.service.tile_cache)
+    for routes in (routes_materials, routes_grants, routes_verify, routes_public, routes_log, routes_anchor):
         app.include_router(routes.router)
     app.include_router(routes_pages.make_router())
     routes_witness.add_to(app, workspace)
+    routes_children.add_to(app, workspace)
     app.add_middleware(NoSniff)
     problems.install(app)
+    app.add_middleware(Crowd, at_once=_at_once(workspace))
     return app
+
+
+def _at_once(workspace: Workspace) -> int:
+    log = workspace.settings.log
+    return log.queue + 2 * log.batch + _AT_ONCE
 
 
 def make_server(workspace: Workspace, host: str, port: int) -> uvicorn.Server:
@@ -85,7 +101,7 @@ def make_server(workspace: Workspace, host: str, port: int) -> uvicorn.Server:
         port=port,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=_MAX_CONNECTIONS,
+        limit_concurrency=_at_once(workspace) + _IDLE_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     logging.getLogger("uvicorn.access").addFilter(_WithoutQuery())

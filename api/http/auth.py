@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from api import clock
-from api.http.nonces import use_nonce
+from api.http.nonces import Nonce, Nonces
 from api.http.signatures import NotAuthenticatedError, ReceivedRequest, VerifiedRequest, verify_request
 from api.trust_lists import current_trust, renew_trust
 from api.workspace import Workspace
@@ -91,16 +91,16 @@ def by_root(lookup: Lookup) -> Sequence[GrantLink]:
     return [parse_link(link.text) for link in roots if link.withdrawn_by != link.id.iss]
 
 
-def authenticate(workspace: Workspace, request: ReceivedRequest, delegates: Delegates = nobody) -> Caller:
+def authenticate(
+    workspace: Workspace, nonces: Nonces, request: ReceivedRequest, delegates: Delegates = nobody
+) -> Caller:
     """Prove who signed ``request``, and take its nonce before anything else happens.
 
     Raises NotAuthenticatedError; UnavailableError if that can't be found out now.
     """
-    now = clock.now()
-    verified = _verify(workspace, request, delegates, now)
-    with workspace.database.write() as connection:
-        if not use_nonce(connection, keyid=verified.keyid, nonce=verified.nonce, expires=verified.expires, now=now):
-            raise NotAuthenticatedError("http.replay", "the nonce was used before")
+    verified = _verify(workspace, request, delegates, clock.now())
+    if not nonces.take(Nonce(verified.keyid, verified.nonce, verified.expires)):
+        raise NotAuthenticatedError("http.replay", "the nonce was used before")
     return Caller(verified.entity, verified.key)
 
 

@@ -17,7 +17,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from api.http.auth import MAX_JSON_BYTES
 from api.http.signatures import ReceivedFields, ReceivedRequest
 from materials.registry.submission import SubmittedFile
-from signing import JsonValue, MalformedError, parse_json
+from signing import JsonValue, MalformedError, UnavailableError, parse_json
 
 JSON_TYPE: Final = "application/json"
 FORM_TYPE: Final = "multipart/form-data"
@@ -105,7 +105,8 @@ def to_model(value: JsonValue, model: type[ModelT]) -> ModelT:
 async def open_parts(request: ReceivedRequest) -> AsyncIterator[Parts]:
     """The parts of a multipart body, whose files are closed at the end.
 
-    Raises MalformedError: ``form.media-type``, ``form.multipart``, and those of ``parse_json``.
+    Raises MalformedError: ``form.media-type``, ``form.multipart``, and those of ``parse_json``; UnavailableError
+    ``file.unavailable`` if there is no room for them.
     """
     if media_type(request.headers) != FORM_TYPE:
         raise MalformedError("form.media-type", f"body: Content-Type {FORM_TYPE} is needed")
@@ -117,6 +118,8 @@ async def open_parts(request: ReceivedRequest) -> AsyncIterator[Parts]:
         form = await parser.parse()
     except MultiPartException:
         raise MalformedError("form.multipart", "body: not multipart/form-data, or too many parts") from None
+    except OSError as error:  # large files are put aside in the folder for temporary files
+        raise UnavailableError("file.unavailable", f"files can't be put aside: {error.strerror}") from error
     try:
         yield _parts(form.multi_items())
     finally:

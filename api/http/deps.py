@@ -9,14 +9,17 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from anchors.verifier import AnchorVerifier
 from api.http import auth
 from api.http.auth import Caller
 from api.http.background import Anchoring
 from api.http.bodies import read_body, receive, receive_head
 from api.http.guesses import GuessLimit
+from api.http.nonces import Nonces
+from api.http.registrations import Registrations
+from api.http.rounds import Rounds
 from api.http.signatures import ReceivedRequest
 from api.http.slots import VerificationSlots
-from api.http.witnessing import Witnesses
 from api.workspace import Workspace
 
 
@@ -30,14 +33,29 @@ def _anchoring(request: Request) -> Anchoring:
     return anchoring
 
 
-def _witnesses(request: Request) -> Witnesses:
-    witnesses: Witnesses = request.app.state.witnesses
+def _witnesses(request: Request) -> Rounds:
+    witnesses: Rounds = request.app.state.witnesses
     return witnesses
+
+
+def _registrations(request: Request) -> Registrations:
+    registrations: Registrations = request.app.state.registrations
+    return registrations
+
+
+def _nonces(request: Request) -> Nonces:
+    nonces: Nonces = request.app.state.nonces
+    return nonces
 
 
 def _guesses(request: Request) -> GuessLimit:
     guesses: GuessLimit = request.app.state.guesses
     return guesses
+
+
+def _verifier(request: Request) -> AnchorVerifier:
+    verifier: AnchorVerifier = request.app.state.verifier
+    return verifier
 
 
 def _slots(request: Request) -> VerificationSlots:
@@ -47,9 +65,12 @@ def _slots(request: Request) -> VerificationSlots:
 
 Home = Annotated[Workspace, Depends(_workspace)]
 AnchoringState = Annotated[Anchoring, Depends(_anchoring)]
-WitnessesState = Annotated[Witnesses, Depends(_witnesses)]
+WitnessesState = Annotated[Rounds, Depends(_witnesses)]
+RegistrationsState = Annotated[Registrations, Depends(_registrations)]
+NonceTable = Annotated[Nonces, Depends(_nonces)]
 Guesses = Annotated[GuessLimit, Depends(_guesses)]
 Slots = Annotated[VerificationSlots, Depends(_slots)]
+Verifier = Annotated[AnchorVerifier, Depends(_verifier)]
 Received = Annotated[ReceivedRequest, Depends(receive)]
 ReceivedHead = Annotated[ReceivedRequest, Depends(receive_head)]
 
@@ -69,24 +90,24 @@ async def _receive_large(
 ReceivedLarge = Annotated[ReceivedRequest, Depends(_receive_large)]
 
 
-def _organisation(workspace: Home, request: Received) -> Caller:
-    return auth.authenticate(workspace, request)
+def _organisation(workspace: Home, nonces: NonceTable, request: Received) -> Caller:
+    return auth.authenticate(workspace, nonces, request)
 
 
-def _organisation_with_files(workspace: Home, request: ReceivedLarge) -> Caller:
-    return auth.authenticate(workspace, request)
+def _organisation_with_files(workspace: Home, nonces: NonceTable, request: ReceivedLarge) -> Caller:
+    return auth.authenticate(workspace, nonces, request)
 
 
-def _chain_party(workspace: Home, request: Received) -> Caller:
-    return auth.authenticate(workspace, request, auth.by_chain(request.body))
+def _chain_party(workspace: Home, nonces: NonceTable, request: Received) -> Caller:
+    return auth.authenticate(workspace, nonces, request, auth.by_chain(request.body))
 
 
-def _link_party(workspace: Home, request: Received) -> Caller:
-    return auth.authenticate(workspace, request, auth.by_known_link(request.body))
+def _link_party(workspace: Home, nonces: NonceTable, request: Received) -> Caller:
+    return auth.authenticate(workspace, nonces, request, auth.by_known_link(request.body))
 
 
-def _holder(workspace: Home, request: Received) -> Caller:
-    return auth.authenticate(workspace, request, auth.by_root)
+def _holder(workspace: Home, nonces: NonceTable, request: Received) -> Caller:
+    return auth.authenticate(workspace, nonces, request, auth.by_root)
 
 
 OrganisationCaller = Annotated[Caller, Depends(_organisation)]

@@ -136,6 +136,7 @@ class VerifyBundle(Strict):
     """A bundle file's text, exactly as it is, and the digests of a file to compare with the statement.
 
     ``crls`` are certificate revocation lists (base64 of DER), besides those in the bundle and those that the home has.
+    ``witness_policy`` is the text of a policy (C2SP tlog-policy) that the receipt's checkpoint must satisfy.
     """
 
     bundle: str = Field(
@@ -143,6 +144,7 @@ class VerifyBundle(Strict):
     )
     file: FileDigest | None = None
     crls: list[RevocationList] = Field(default=[], max_length=MAX_CRLS)
+    witness_policy: str | None = Field(default=None, max_length=1 << 16, examples=["quorum none\n"])
 
 
 class VerifyFile(Strict):
@@ -167,6 +169,22 @@ class FacetAnswer(Strict):
     detail: str
 
 
+class AnchorAnswer(Strict):
+    """What was found of one anchor. The rest is null where the anchor does not hold. Times are Unix seconds."""
+
+    verdict: str = Field(examples=["valid"])
+    code: str = Field(examples=["ok"])
+    detail: str
+    profile_id: str | None
+    chain_id: int | None
+    size: int | None = Field(description="size of the anchored tree")
+    grade: str | None = Field(examples=["final-bft"])
+    block: int | None
+    anchored_at: int | None
+    as_of_block: int | None
+    as_of: int | None
+
+
 class Report(Strict):
     """The verification report: one answer per facet, and the whole. Times are Unix seconds."""
 
@@ -179,6 +197,7 @@ class Report(Strict):
     timestamped_at: int | None
     grade: str | None = Field(examples=["final-bft"])
     trust_stale: bool | None
+    anchors: list[AnchorAnswer] = Field(description="each anchor of the bundle by itself")
     facets: dict[str, FacetAnswer] = Field(
         examples=[{"integrity": {"verdict": "valid", "code": "ok", "detail": ""}}],
         description=", ".join(Facet),

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,6 +24,8 @@ from signing import LedgerError, MalformedError, RefusedError, UnavailableError
 
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = {429: 3600, 503: 5}
+_SOON: Final = {"http.busy": 1, "log.busy": 1, "log.unknown-outcome": 1}
+"""Codes of 503 whose message tells callers what to do, and after how many seconds."""
 _log = logging.getLogger("ematerials.http")
 
 _TITLES: Final = {
@@ -55,10 +58,16 @@ _BY_CODE: Final = {
     "registration.supersedes": 409,
     "registration.no-key": 409,
     "grant.file": 404,
+    "log.frozen": 409,
     "log.no-checkpoint": 404,
+    "log.no-cosigned": 404,
+    "log.no-entry": 404,
+    "log.no-log": 404,
     "log.no-tile": 404,
+    "parent.no-checkpoint": 404,
     "witness.unknown-log": 404,
     "witness.no-checkpoint": 404,
+    "witness.no-evidence": 404,
     "grant.idempotency": 409,
     "grant.repeated": 409,
     "verify.too-many-guesses": 429,
@@ -98,7 +107,7 @@ def problem(status: int, code: str, detail: str, **members: object) -> Response:
     if status in (401, 413):
         headers["Connection"] = "close"  # the rest of the body is not read
     if status in RETRY_AFTER_SECONDS:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS[status])
+        headers["Retry-After"] = str(_SOON.get(code, RETRY_AFTER_SECONDS[status]))
     return JSONResponse(document, status, headers, PROBLEM_TYPE)
 
 
@@ -110,9 +119,9 @@ def of_ledger_error(_: Request, error: Exception) -> Response:
     if status == 401:
         return _unauthenticated(error)
     if status == 503:
-        _log.warning("%s: %s", error.code, error)
+        _log.warning("%s: %s%s", error.code, error, "" if error.__cause__ is None else f" ({describe(error)})")
         detail = "something that this needs is not to be had at the moment; try again later"
-        return problem(status, error.code, detail)
+        return problem(status, error.code, str(error) if error.code in _SOON else detail)
     if isinstance(error, GrantRefusedError):
         return problem(status, error.code, str(error), link=error.link, rule=error.rule)
     return problem(status, error.code, str(error))
@@ -167,6 +176,8 @@ class LastResort:
 
         try:
             await self._app(scope, receive, watch)
+        except ClientDisconnect:
+            return  # nobody waits for an answer
         except Exception as error:
             incident = clock.random_bytes(8).hex()
             _log.error("incident %s: %s", incident, describe(error))

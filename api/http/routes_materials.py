@@ -7,10 +7,11 @@ from fastapi import APIRouter, Depends, Response
 
 from api import clock
 from api.bundling import make_bundle
+from api.group_registering import Commit
 from api.http import models
 from api.http.auth import Caller, require_entity
 from api.http.bodies import Parts, open_parts, read_members, to_model
-from api.http.deps import Home, OrganisationCaller, Received, ReceivedLarge, SubmittingCaller
+from api.http.deps import Home, OrganisationCaller, Received, ReceivedLarge, RegistrationsState, SubmittingCaller
 from api.http.openapi import ERRORS, form_body, json_body, signed
 from api.keys.current_keys import holds_key
 from api.organisations import find_organisation
@@ -21,7 +22,7 @@ from materials.claims import StatusRef
 from materials.events import EventCode, parse_event
 from materials.ids import EntityId, MaterialId, check_material_id
 from materials.registry.records import EventRecord
-from materials.registry.submission import Registered, SignedSubmission
+from materials.registry.submission import Registered, SignedSubmission, SubmittedFile
 from materials.statement import parse_statement
 from materials.trust.model import Role
 from signing import MalformedError, RefusedError
@@ -36,23 +37,33 @@ async def _parts(request: ReceivedLarge) -> AsyncIterator[Parts]:
 
 
 Submitted = Annotated[Parts, Depends(_parts, scope="function")]
+Files = tuple[SubmittedFile, ...]
 
 
 @router.post("", status_code=201, openapi_extra=form_body(models.SubmitFields, models.SubmitStatement))
-def register(
-    workspace: Home, caller: SubmittingCaller, parts: Submitted, response: Response
+async def register(
+    workspace: Home,
+    caller: SubmittingCaller,
+    parts: Submitted,
+    response: Response,
+    registrations: RegistrationsState,
 ) -> models.RegisteredMaterial:
     """登记材料 · Register a material. Again with the same content: 200, and the first one's id."""
-    members = parts.submission if isinstance(parts.submission, dict) else {}
-    if "statement" in members:
-        registered = _register_statement(workspace, caller, to_model(members, models.SubmitStatement), parts)
-    else:
-        registered = _register_fields(workspace, caller, to_model(members, models.SubmitFields), parts)
+    registered = await registrations.run(lambda: _register(workspace, caller, parts, registrations.commit))
     response.status_code = 201 if registered.is_new else 200
     return _answer(registered)
 
 
-def _register_fields(workspace: Workspace, caller: Caller, body: models.SubmitFields, parts: Parts) -> Registered:
+def _register(workspace: Workspace, caller: Caller, parts: Parts, commit: Commit) -> Registered:
+    members = parts.submission if isinstance(parts.submission, dict) else {}
+    if "statement" in members:
+        return _register_statement(workspace, caller, to_model(members, models.SubmitStatement), parts.files, commit)
+    return _register_fields(workspace, caller, to_model(members, models.SubmitFields), parts.files, commit)
+
+
+def _register_fields(
+    workspace: Workspace, caller: Caller, body: models.SubmitFields, files: Files, commit: Commit
+) -> Registered:
     require_entity(caller, body.issuer)
     _require_kept_key(workspace, caller, "issue")
     return register_material(
@@ -60,19 +71,22 @@ def _register_fields(workspace: Workspace, caller: Caller, body: models.SubmitFi
         type_code=body.type,
         issuer=EntityId(body.issuer),
         fields=body.fields,
-        files=parts.files,
+        files=files,
         legal_basis=body.legal_basis,
         valid_from=body.valid_from,
         valid_to=body.valid_to,
         version=body.version,
         supersedes=None if body.supersedes is None else check_material_id(body.supersedes),
+        commit=commit,
     )
 
 
-def _register_statement(workspace: Workspace, caller: Caller, body: models.SubmitStatement, parts: Parts) -> Registered:
+def _register_statement(
+    workspace: Workspace, caller: Caller, body: models.SubmitStatement, files: Files, commit: Commit
+) -> Registered:
     require_entity(caller, parse_statement(body.statement).claims.iss)
-    submission = SignedSubmission(body.statement, parts.files, body.supersession, tuple(body.signatures))
-    return register_statement(workspace, submission)
+    submission = SignedSubmission(body.statement, files, body.supersession, tuple(body.signatures))
+    return register_statement(workspace, submission, commit=commit)
 
 
 @router.post("/places", status_code=201, openapi_extra=signed())

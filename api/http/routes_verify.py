@@ -10,16 +10,18 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from anchors.verifier import AnchorVerifier
 from api import clock
 from api.http import models
 from api.http.bodies import JSON_TYPE, read_body, to_model
-from api.http.deps import Guesses, Home, Slots
+from api.http.deps import Guesses, Home, Slots, Verifier
 from api.http.guesses import GuessLimit
 from api.http.openapi import ERRORS, public_body
 from api.http.routes_materials import BUNDLE_TYPE
 from api.reading import has_file, view_material
 from api.trust_lists import export_trust
 from api.workspace import Workspace
+from ledger import Policy, parse_policy
 from materials.bundle import MAX_BUNDLE_BYTES
 from materials.ids import check_material_id
 from materials.report import Facet
@@ -44,13 +46,15 @@ async def _question(request: Request) -> tuple[str, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class _Demands:
-    """What must be there for the verdict to be valid."""
+    """What must be there for the verdict to be valid, and the service's memory of anchors."""
 
     profiles: list[CryptoProfile]
     facets: list[Facet]
+    verifier: AnchorVerifier
 
 
 def _demands(
+    verifier: Verifier,
     profile: Annotated[
         list[CryptoProfile], Query(default_factory=list, description="须有的签名 · a signature that must be there")
     ],
@@ -58,7 +62,7 @@ def _demands(
         list[Facet], Query(default_factory=list, description="不得缺少的检查项 · a facet that must not go unchecked")
     ],
 ) -> _Demands:
-    return _Demands(profile, require)
+    return _Demands(profile, require, verifier)
 
 
 Question = Annotated[tuple[str, bytes], Depends(_question)]
@@ -100,13 +104,19 @@ def _judge(
         file=None if wrapped is None or wrapped.file is None else _digests(wrapped.file),
         required=demands.facets,
         profiles=demands.profiles,
+        witnesses=None if wrapped is None else _witnesses(wrapped),
         crls=(*([] if wrapped is None else _crls(wrapped)), *workspace.crls.newest()),
+        verifier=demands.verifier,
     )
     return models.Report.model_validate(report.to_json())
 
 
 def _crls(wrapped: models.VerifyBundle) -> list[RevocationList]:
     return [parse_crl(b64_decode(text, what=f"crls[{number}]")) for number, text in enumerate(wrapped.crls)]
+
+
+def _witnesses(wrapped: models.VerifyBundle) -> Policy | None:
+    return None if wrapped.witness_policy is None else parse_policy(wrapped.witness_policy.encode())
 
 
 def _match(workspace: Workspace, guesses: GuessLimit, body: models.VerifyFile) -> models.FileMatch:

@@ -1,19 +1,21 @@
 """This home as a witness of other logs (C2SP tlog-witness) under ``/witness/``, if the settings say so.
 
-Nobody is authenticated but the log, by its signature on the checkpoint. What is answered is committed.
+Nobody is authenticated but the log, by its signature on the checkpoint. What is answered is committed. What a log
+signed and could not prove is there for everyone to see, under ``<origin hash>/evidence``; that is ours.
 """
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
 
 from api.cosigning import Witness
 from api.http.bodies import read_body
+from api.http.models_witness import EvidenceItem, EvidenceList
 from api.http.openapi import ERRORS, public_body
 from api.workspace import Workspace
 from ledger.witness import Conflict, Suspicion
 from ledger.witness_messages import REQUEST_MAX_BYTES, SIZE_TYPE, format_size
-from signing import RefusedError, VerificationError
+from signing import RefusedError, VerificationError, parse_decimal
 
 _TEXT_TYPE: Final = "text/plain; charset=utf-8"
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
@@ -23,6 +25,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "content": {SIZE_TYPE: {}},
     },
 }
+_RAW: Final[dict[str, Any]] = {"application/octet-stream": {}}
 router = APIRouter(prefix="/witness", tags=["witness"], responses=ERRORS)
 
 
@@ -42,6 +45,9 @@ async def _body(request: Request) -> bytes:
     return await read_body(request, REQUEST_MAX_BYTES)
 
 
+Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", examples=["00" * 32])]
+Code = Annotated[str, Path(pattern=r"^witness\.[a-z-]{1,30}$", examples=["witness.fork"])]
+Decimal = Annotated[str, Path(examples=["8"])]
 Here = Annotated[Witness, Depends(_witness)]
 Body = Annotated[bytes, Depends(_body)]
 
@@ -69,3 +75,28 @@ def checkpoint(witness: Here, origin_hash: str, request: Request) -> Response:
     if head is None:
         raise RefusedError("witness.no-checkpoint", "no checkpoint of that log was cosigned here")
     return Response(head.note, media_type=_TEXT_TYPE, headers={"Cache-Control": "no-cache"})
+
+
+@router.head("/{origin_hash}/evidence", include_in_schema=False)
+@router.get("/{origin_hash}/evidence")
+def evidence(witness: Here, origin_hash: Hash, response: Response) -> EvidenceList:
+    """作假的证据 · What this log signed that did not extend what it had signed before; oldest first."""
+    response.headers["Cache-Control"] = "no-cache"
+    found = [EvidenceItem.of(each, f"{router.prefix}/{origin_hash}") for each in witness.evidence(origin_hash)]
+    return EvidenceList(evidence=found)
+
+
+@router.head("/{origin_hash}/evidence/{code}/{size}/{root}/{part}", include_in_schema=False)
+@router.get(
+    "/{origin_hash}/evidence/{code}/{size}/{root}/{part}", response_class=Response, responses={200: {"content": _RAW}}
+)
+def evidence_bytes(
+    witness: Here, origin_hash: Hash, code: Code, size: Decimal, root: Hash, part: Literal["request", "held"]
+) -> Response:
+    """证据原文 · The whole request as it came, or the note that was held then, with both signatures."""
+    wanted = parse_decimal(size, what="size")
+    found = witness.find_evidence(origin_hash, code, wanted, bytes.fromhex(root))
+    if found is None:
+        raise RefusedError("witness.no-evidence", "no such evidence was kept here")
+    data = found.request if part == "request" else found.held
+    return Response(data, media_type="application/octet-stream", headers={"Cache-Control": "no-cache"})

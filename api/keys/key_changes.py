@@ -19,7 +19,7 @@ from api.keys.current_keys import counts_now, current_keys, current_names
 from api.keys.key_lines import Line, find_line, find_listed, held_name
 from api.keys.keyring import Keyring
 from api.organisations import KEY_LIFETIME
-from api.registering import publish_list
+from api.status_lists import publish_list
 from api.trust_lists import publish_trust, renew_trust
 from api.workspace import Workspace
 from materials.store.trust import SqlTrustStore

@@ -19,6 +19,7 @@ _KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 FIXED: Final = {
     names.LOG_KEY: "the log is known by its key: another key would be another log",
     names.WITNESS_KEY: "the witness is known by its key: another key would be another witness",
+    names.WITNESS_SEED: "the witness is known by its key: another key would be another witness",
     names.HOME_SECRET: "pseudonyms, identities and all stored files hang on it",
     names.GOVERNOR_KEY: "the contract names this account: the governor hands over in the contract",
     names.ANCHOR_KEY: "the contract names this account: the origin's admin admits another one in the contract",

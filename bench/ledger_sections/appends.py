@@ -68,6 +68,8 @@ def concurrent_appends(bench: Bench) -> list[Figure]:
         figure(f"{name}, each waits / batched rate", max(waiting) / max(batched), "ratio", target=0.3),
         figure(f"{name}, each waits / appends of {CALLERS} at once", max(waiting) / max(same), "ratio"),
         figure(f"{name}, each waits / bare inserts of {CALLERS} at once", max(waiting) / max(bare), "ratio"),
+        figure(f"{bench.name}: appends of {CALLERS} at once", max(same), "1/s"),
+        figure(f"{bench.name}: appends of {CALLERS} at once / bare inserts of them", max(same) / max(bare), "ratio"),
         figure(f"{bench.name}: bare inserts of {CALLERS} at once / bare batched", max(bare) / bare_rate, "ratio"),
     ]
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from materials.claims import StatusRef
 from materials.ids import EntityId, EventId, MaterialId, new_material_id
+from materials.registry.places import allocate_place
 from materials.registry.ports import EventStore, MaterialStore, StatusArchive, StatusStore, VaultKeys
 from materials.registry.records import (
     EventRecord,
@@ -135,25 +136,38 @@ class StatusStoreContract:
     """The fixture gives a store of lists with sixteen places."""
 
     def test_every_place_is_given_once(self, small_store: StatusStore) -> None:
-        places = {small_store.allocate(URI, f"em-{n}", os.urandom).idx for n in range(12)}
+        places = {allocate_place(small_store, URI, f"em-{n}", os.urandom).idx for n in range(12)}
         assert len(places) == 12
         assert places <= set(range(16))
 
     def test_a_full_list_says_so(self, small_store: StatusStore) -> None:
-        places = (small_store.allocate(URI, f"em-{n}", os.urandom) for n in range(17))
+        places = (allocate_place(small_store, URI, f"em-{n}", os.urandom) for n in range(17))
         with pytest.raises(UnavailableError) as full:
             list(places)
         assert full.value.code == "status.full"
 
     def test_a_subject_gets_one_place_in_a_list(self, small_store: StatusStore) -> None:
-        small_store.allocate(URI, "em-1", os.urandom)
-        small_store.allocate(URI + "0", "em-1", os.urandom)
+        allocate_place(small_store, URI, "em-1", os.urandom)
+        allocate_place(small_store, URI + "0", "em-1", os.urandom)
         with pytest.raises(RefusedError) as refused:
-            small_store.allocate(URI, "em-1", os.urandom)
+            allocate_place(small_store, URI, "em-1", os.urandom)
         assert refused.value.code == "status.allocated"
 
+    def test_a_place_that_was_drawn_is_free_until_it_is_taken(self, small_store: StatusStore) -> None:
+        ref = small_store.draw(URI, lambda size: bytes(size))
+        assert small_store.draw(URI, lambda size: bytes(size)) == ref == StatusRef(URI, 0)
+        assert small_store.take(ref, "em-1")
+        assert not small_store.take(ref, "em-2")
+        with pytest.raises(RefusedError) as refused:
+            small_store.take(StatusRef(URI, 1), "em-1")
+        assert refused.value.code == "status.allocated"
+        with pytest.raises(UnavailableError) as full:
+            small_store.draw(URI, lambda size: bytes(size))
+        assert full.value.code == "status.full"
+        assert small_store.draw(URI + "0", lambda size: bytes(size)).idx == 0
+
     def test_the_table_is_read_back(self, small_store: StatusStore) -> None:
-        refs = [small_store.allocate(URI, f"em-{n}", os.urandom) for n in range(3)]
+        refs = [allocate_place(small_store, URI, f"em-{n}", os.urandom) for n in range(3)]
         small_store.set_status(refs[1], StatusValue.SUSPENDED)
         small_store.set_status(refs[2], StatusValue.INVALID)
         changed = {entry.subject: entry.status for entry in small_store.changed_entries(URI)}
@@ -166,7 +180,7 @@ class StatusStoreContract:
 
     @pytest.mark.parametrize("status", [StatusValue.VALID, StatusValue.SUSPENDED])
     def test_invalid_never_returns(self, small_store: StatusStore, status: StatusValue) -> None:
-        ref = small_store.allocate(URI, "em-1", os.urandom)
+        ref = allocate_place(small_store, URI, "em-1", os.urandom)
         for _ in range(2):
             small_store.set_status(ref, StatusValue.INVALID)
         with pytest.raises(RefusedError) as refused:
@@ -174,7 +188,7 @@ class StatusStoreContract:
         assert refused.value.code == "status.final"
 
     def test_suspended_returns(self, small_store: StatusStore) -> None:
-        ref = small_store.allocate(URI, "em-1", os.urandom)
+        ref = allocate_place(small_store, URI, "em-1", os.urandom)
         small_store.set_status(ref, StatusValue.SUSPENDED)
         small_store.set_status(ref, StatusValue.VALID)
         assert list(small_store.changed_entries(URI)) == []

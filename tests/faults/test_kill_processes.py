@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from anchors.tables import leases
 from api import clock
 from api.anchoring import anchor, chain_of
 from api.checking import fsck
@@ -132,14 +134,21 @@ def _check_uses(workspace: Workspace, told: Told) -> None:
     assert counted == sorted((leaf, n) for leaf, uses in leaves.items() for n in range(1, uses + 1))
 
 
+def a_minute_later(workspace: Workspace) -> None:
+    """Whoever was killed holds no lease any more."""
+    with workspace.database.write() as connection:
+        connection.execute(update(leases).values(expires_at=0))
+
+
 def _check_anchoring(workspace: Workspace) -> None:
     """Whatever state the submission was in, it ends on the chain, once."""
+    a_minute_later(workspace)
     anchor(workspace)
     assert anchor(workspace) is None
     now = clock.now()
     with workspace.database.read() as connection:
         newest = read_checkpoint(workspace.log(connection).checkpoint())
-    with chain_of(workspace, now, writable=False) as chain:
+    with chain_of(workspace, now, "main", writable=False) as chain:
         head = chain.head(workspace.settings.origin)
     assert (head.size, head.root) == (newest.size, newest.root)
 
@@ -150,6 +159,8 @@ def test_killed_at_any_moment(story: Story, tmp_path: Path, activity: str) -> No
     (folder / "grant.json").write_bytes(story.grant)
     for life in range(2):
         kill_some_time([start_worker(folder, activity, 1000 * life)], told)
+        with Workspace.open(folder) as workspace:
+            a_minute_later(workspace)
     check_home(folder, told)
 
 
@@ -168,4 +179,6 @@ def test_killed_on_postgresql(postgres_server: str, tmp_path: Path) -> None:
         (story.folder / "grant.json").write_bytes(story.grant)
         for life in range(2):
             kill_some_time([start_worker(story.folder, name, 1000 * life) for name in ("all", "register")], told)
+            with Workspace.open(story.folder) as workspace:
+                a_minute_later(workspace)
         check_home(story.folder, told)

@@ -56,11 +56,13 @@ class Crashing:
 
 STEPS = [
     ("materials", "claim"),
-    ("statuses", "allocate"),
-    ("vault", "put_file"),
+    ("statuses", "draw"),
+    ("sealer", "seal_file"),
+    ("statuses", "take"),
+    ("vault", "keep_file"),
     ("vault", "put_disclosures"),
-    ("log", "append"),
     ("signatures", "add"),
+    ("log", "append_all"),
     ("materials", "complete"),
 ]
 

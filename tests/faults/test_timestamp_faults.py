@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from api.http.stamping import Stamping
+from api.http.beside import stamping as stamping_rounds
 from api.timestamping import stamp_checkpoints
 from api.workspace import Workspace
 from signing import LedgerError
@@ -116,19 +116,19 @@ def test_the_service_stamps_beside_its_requests_and_logs_trouble_once(
 ) -> None:
     server.fault = "error"
     with Workspace.open(home) as workspace:
-        stamping = Stamping(workspace)
+        stamping = stamping_rounds(workspace)
         stamping.start()
         wait_for(lambda: server.asked >= 2)
         server.fault = ""
         wait_for(lambda: len(kept_stamps(home)) == 2)
         stamping.stop()
-    told = [record.getMessage() for record in caplog.records if record.name == "ematerials.timestamps"]
+    told = [record.getMessage() for record in caplog.records if record.name == "ematerials.rounds"]
     assert len(told) == 1
-    assert told[0].startswith("time stamps: timestamp.unreachable: ")
+    assert told[0].startswith("timestamps: timestamp.unreachable: ")
 
 
 def test_without_services_the_thread_does_nothing(story: Story) -> None:
     with Workspace.open(story.folder) as workspace:
-        stamping = Stamping(workspace)
+        stamping = stamping_rounds(workspace)
         stamping.start()
         stamping.stop()

@@ -93,7 +93,7 @@ def test_a_key_of_another_token_is_not_taken_for_ours(home: Path) -> None:
 def test_without_the_hsm_the_public_side_stays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = home / "ematerials.toml"
     text = settings.read_text()
-    without = text[: text.index("[hsm]")] + text[text.index("[chain]") :]
+    without = text[: text.index("[hsm]")] + text[text.index("[chains.main]") :]
     settings.write_text(without)
     assert where(home)["home.log"] == "hsm"
     done(in_home(home, "trust", "export", "-o", home.parent / "t.json"))

@@ -33,9 +33,22 @@ PUBLIC = {
     ("GET", "/v1/trust"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
-    ("GET", "/log/checkpoint"),
-    ("GET", "/log/checkpoints/{size}"),
-    ("GET", "/log/tile/{path:path}"),
+    ("GET", "/metrics"),  # for the addresses of the settings
+    ("GET", "/logs"),
+    *(
+        (method, log + path)
+        for log in ("/log", "/logs/{number}")
+        for method, path in (
+            ("GET", "/checkpoint"),
+            ("GET", "/checkpoints"),
+            ("GET", "/checkpoints/{size}"),
+            ("GET", "/cosigned"),
+            ("GET", "/proof/consistency"),
+            ("GET", "/proof/inclusion"),
+            ("POST", "/proof/inclusion"),
+            ("GET", "/tile/{path:path}"),
+        )
+    ),
     ("GET", "/"),
     ("GET", "/verify"),
     ("GET", "/docs"),
@@ -81,7 +94,7 @@ def answer_to(world: World, request: httpx.Request) -> httpx.Response:
 
 def test_every_route_that_is_not_public_refuses_an_unsigned_request(world: World) -> None:
     routes = private_routes(world)
-    assert len(routes) == 11
+    assert len(routes) == 13
     for method, template in routes:
         for body in (b"", b"{", b'{"chain":[]}'):
             headers = {"content-type": "application/json"} if body else {}

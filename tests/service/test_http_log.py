@@ -32,22 +32,23 @@ def raw_get(
 class MiniClient:
     """A reader of C2SP tlog-tiles and RFC 6962 that shares no code with the service."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, prefix: str = "/log/", public: bytes | None = None) -> None:
         self.world = world
-        note = self.get("/log/checkpoint")
+        self.prefix = prefix
+        note = self.get("checkpoint")
         text, _, signatures = note.partition(b"\n\n")
         origin, size, root = text.decode().split("\n")
         self.size, self.root = int(size), base64.b64decode(root)
         name, signature = signatures.decode().removeprefix("— ").strip().split(" ")
         assert name == origin
-        key = world.workspace.log_key
+        public = public or world.workspace.log_key.public_key
         assert (
-            base64.b64decode(signature)[:4]
-            == hashlib.sha256(f"{origin}\n\x01".encode("latin-1") + key.public_key).digest()[:4]
+            base64.b64decode(signature)[:4] == hashlib.sha256(f"{origin}\n\x01".encode("latin-1") + public).digest()[:4]
         )
-        VerifyKey(key.public_key).verify(text + b"\n", base64.b64decode(signature)[4:])
+        VerifyKey(public).verify(text + b"\n", base64.b64decode(signature)[4:])
 
-    def get(self, target: str) -> bytes:
+    def get(self, path: str) -> bytes:
+        target = self.prefix + path
         status, _, body = raw_get(self.world, target)
         assert status == 200, target
         return body
@@ -55,7 +56,7 @@ class MiniClient:
     def tile(self, level: int | str, index: int, width: int) -> bytes:
         assert index < 1000
         partial = "" if width == WIDTH else f".p/{width}"
-        return self.get(f"/log/tile/{level}/{index:03}{partial}")
+        return self.get(f"tile/{level}/{index:03}{partial}")
 
     def widths(self, level: int) -> list[int]:
         """Widths of the tiles of a level in the tree of ``size``."""

@@ -7,13 +7,17 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import anyio
 import httpx
 import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import IntegrityError, OperationalError
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
 
 from api import clock
 from api.client import LedgerClient, ProblemError, new_idempotency_key
+from api.http.problems import LastResort
 from api.http.signatures import sign_request
 from materials.ids import EntityId, new_material_id
 from signing import Signer
@@ -220,18 +224,30 @@ def failing_commits(world: World, error: Callable[[], Exception]) -> Iterator[No
 def test_no_2xx_is_sent_when_the_commit_fails_and_nothing_is_stored(
     world: World, error: Callable[[], Exception], status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """A registration shares its commit with others: what that met is told in the log only. A status change does not."""
     submission = {"issuer": ISSUER, "type": "business-licence", "fields": new_fields()}
     file = [("application/pdf", new_file())]
+    material = register(world)
     before = json.loads(world.client().get("/readyz"))["log_size"]
-    with caplog.at_level(logging.DEBUG), failing_commits(world, error), pytest.raises(ProblemError) as failed:
-        world.client(ISSUER).register(submission, file)
+
+    def revoke() -> dict[str, object]:
+        return world.client(ISSUER).change_status(material, code="revoked", reason="issued-in-error")
+
+    with caplog.at_level(logging.DEBUG), failing_commits(world, error):
+        with pytest.raises(ProblemError) as unknown:
+            world.client(ISSUER).register(submission, file)
+        with pytest.raises(ProblemError) as failed:
+            revoke()
+    assert (unknown.value.status, unknown.value.code) == (503, "log.unknown-outcome")
     assert failed.value.status == status
-    assert SECRET not in json.dumps(failed.value.problem, ensure_ascii=False)
+    for told in (unknown.value.problem, failed.value.problem):
+        assert SECRET not in json.dumps(told, ensure_ascii=False)
     if status == 500:
         assert str(failed.value.problem["incident"]) in caplog.text
         assert SECRET not in caplog.text
     assert json.loads(world.client().get("/readyz"))["log_size"] == before
     assert world.client(ISSUER).register(submission, file)["is_new"]
+    assert revoke()["log_index"] == before + 1
 
 
 def test_an_outage_of_the_database_is_503_with_retry_after(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,3 +281,20 @@ def test_bundles_and_events_of_unknown_materials_are_404(world: World) -> None:
     with pytest.raises(ProblemError) as error:
         issuer.change_status(register(world), code="burnt", reason="issued-in-error")
     assert (error.value.status, error.value.code) == (400, "form.code")
+
+
+def test_a_client_that_goes_away_is_no_incident(caplog: pytest.LogCaptureFixture) -> None:
+    sent: list[Message] = []
+
+    async def gone(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ClientDisconnect
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    anyio.run(LastResort(gone), {"type": "http"}, receive, send)
+    assert sent == []
+    assert caplog.records == []

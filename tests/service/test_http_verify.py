@@ -18,6 +18,7 @@ from signing import FileDigests, RefusedError, digest_bytes
 from tests.support.http_world import ISSUER, World, new_fields, new_file, register
 
 PAGES = Path(guesses.__file__).parent / "pages"
+_WITHOUT_BODY = ("/v1/anchoring", "/v1/materials/places")
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,18 @@ def test_a_pending_anchor_is_undetermined_and_a_tampered_bundle_invalid(
     other_file = world.client().verify(bundle, digest_bytes(b"another file"))["facets"]
     assert isinstance(other_file, dict)
     assert other_file["file"]["code"] == "file.digest"
+
+
+def test_a_policy_on_witnesses_may_come_along(world: World, registered: tuple[MaterialId, bytes]) -> None:
+    vkey = "witness.example/w1+e42b2f2c+BDtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"
+    bundle = world.client(ISSUER).bundle(registered[0]).decode()
+    for policy, code in (("quorum none\n", "ok"), (f"witness w {vkey}\nquorum w\n", "witness.quorum")):
+        answer = world.http.post(f"{world.url}/v1/verify", json={"bundle": bundle, "witness_policy": policy})
+        assert answer.json()["facets"]["witness"]["code"] == code
+    answer = world.http.post(f"{world.url}/v1/verify", json={"bundle": bundle, "witness_policy": "quorum w\n"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "policy.name")
+    answer = world.http.post(f"{world.url}/v1/verify", json={"bundle": bundle})
+    assert answer.json()["facets"]["witness"]["verdict"] == "not checked"
 
 
 @pytest.mark.parametrize(
@@ -145,8 +158,8 @@ def test_the_openapi_document_describes_every_call_with_examples(world: World) -
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             assert "·" in operation["description"], (method, path)
-            if method == "post" and not path.endswith("/places"):
-                assert operation["requestBody"]["content"], path
+            if method == "post":
+                assert bool(operation.get("requestBody", {}).get("content")) is (path not in _WITHOUT_BODY), path
     assert "examples" in json.dumps(schemas["SubmitFields"])
     assert document["paths"]["/v1/usage"]["get"]["security"] == [{"signedRequest": []}]
     assert "security" not in document["paths"]["/v1/verify"]["post"]

@@ -1,7 +1,9 @@
 """This home as a witness over HTTP: every status of C2SP tlog-witness, asked by a client that shares no code."""
 
+import base64
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ from api.cosigning import Witness
 from api.settings import FILE_NAME, WitnessesSettings, WitnessSettings
 from api.witnessing import ask_witnesses
 from api.workspace import Workspace
+from ledger import parse_policy
+from ledger.witness import Cosigned
 from tests.service.test_http_log import MiniClient
 from tests.support.command_line import ematerials
 from tests.support.http_world import ORIGIN as HOME_ORIGIN
@@ -172,10 +176,73 @@ def test_422_and_the_evidence_of_a_lying_log(asked: Asked, tmp_path: Path) -> No
         path.suffix: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.read_bytes() in (fork, held)
     }
     assert files[".request"] == fork
+    check_shown_to_everyone(asked, log, fork, held)
     people = ematerials("witness", "evidence", "-w", folder)
     assert people.code == 0
     assert people.out.count(log.origin) == 5
     assert "[witness.fork]" in people.out
+
+
+def check_shown_to_everyone(asked: Asked, log: HandLog, fork: bytes, held: bytes) -> None:
+    """What the command shows is there over HTTP, byte for byte."""
+    place = f"{asked.world.url}/witness/{hashlib.sha256(log.origin.encode()).hexdigest()}/evidence"
+    listed = asked.world.http.get(place).json()["evidence"]
+    assert len(listed) == 5
+    shown = next(each for each in listed if each["code"] == "witness.fork")
+    assert (shown["size"], base64.b64decode(shown["root"])) == (5, FORK)
+    assert asked.world.http.get(asked.world.url + shown["request"]).content == fork
+    assert asked.world.http.get(asked.world.url + shown["held"]).content == held
+    missing = asked.world.http.get(f"{place}/witness.fork/6/{FORK.hex()}/request")
+    check_problem(missing, 404, "witness.no-evidence")
+    assert asked.world.http.get(f"{place}/witness.fork/06/{FORK.hex()}/request").status_code == 400
+    assert asked.world.http.get(f"{place}/witness.fork/5/{FORK.hex()}/other").status_code == 400
+    nobody = hashlib.sha256(b"nobody").hexdigest()
+    assert asked.world.http.get(f"{asked.world.url}/witness/{nobody}/evidence").json() == {"evidence": []}
+    assert "witness evidence" in ematerials("fsck", "-w", asked.world.workspace.path, "--processes", "1").out
+
+
+def test_a_fork_is_kept_whatever_old_size_comes_with_it(asked: Asked) -> None:
+    """The answer is still the one of the specification; both notes are the log's, and prove it."""
+    log = log_of(11)
+    check(asked.post(log.request(0, 5)), asked, log, 5)
+    check_conflict(asked.post(log.request(3, 5, note=log.checkpoint(5, FORK))), 5)
+    place = f"{asked.world.url}/witness/{hashlib.sha256(log.origin.encode()).hexdigest()}/evidence"
+    assert [each["code"] for each in asked.world.http.get(place).json()["evidence"]] == ["witness.fork"]
+    check_conflict(asked.post(log.request(3, 5)), 5)
+    assert len(asked.world.http.get(place).json()["evidence"]) == 1
+    found = ematerials("fsck", "-w", asked.world.workspace.path, "--processes", "1", "--json").json["findings"]
+    assert [each for each in found if each["code"] == "fsck.witness"] == []
+
+
+def test_the_same_checkpoint_again_is_a_fresh_cosignature(asked: Asked) -> None:
+    log = log_of(12)
+    first = check(asked.post(log.request(0, 5)), asked, log, 5)
+    time.sleep(1.1)
+    assert check(asked.post(log.request(5, 5)), asked, log, 5) > first
+
+
+def test_a_line_after_quantum_beside_the_first(asked: Asked) -> None:
+    """With ``ml_dsa``: a key of its own, kept; both lines satisfy a policy of somebody else."""
+    settings = asked.world.workspace.settings
+    assert settings.witness is not None
+    wanted = settings.witness.model_copy(update={"ml_dsa": True})
+    log = log_of(13)
+    with Workspace.open(asked.world.workspace.path) as workspace:
+        workspace.settings = settings.model_copy(update={"witness": wanted})
+        witness = Witness.open(workspace)
+        assert witness.keys == Witness.open(workspace).keys
+        answer = witness.add_checkpoint(log.request(0, 5))
+        assert isinstance(answer, Cosigned)
+        policy = f"log {log.vkey}\n" + "".join(
+            f"witness w{number} {key.format()}\n" for number, key in enumerate(witness.keys)
+        )
+        both = parse_policy(f"{policy}group g all w0 w1\nquorum g\n".encode())
+        assert [each.key.type for each in both.witnesses] == [0x04, 0x06]
+        assert len(both.check(log.checkpoint(5) + answer.lines).cosigned) == 2
+        refused = ematerials("key", "rotate", names.WITNESS_SEED, "-w", workspace.path, "--json")
+        assert refused.error_code == "key.fixed"
+    found = ematerials("fsck", "-w", asked.world.workspace.path, "--processes", "1", "--json").json["findings"]
+    assert [each for each in found if each["code"] == "fsck.witness"] == []
 
 
 def test_of_two_at_once_one_is_cosigned(asked: Asked) -> None:
@@ -218,7 +285,7 @@ def test_our_witness_cosigns_our_own_log_as_it_grows(asked: Asked) -> None:
     for _ in range(3):
         register(asked.world)
         client = MiniClient(asked.world)
-        entries, note = client.entries(), client.get("/log/checkpoint")
+        entries, note = client.entries(), client.get("checkpoint")
         assert mth(entries[: client.size]) == client.root
         hashes = proof(old, entries) if old else []
         answer = asked.post(HandLog().request(old, 0, hashes=hashes, note=note))
@@ -231,7 +298,7 @@ def test_our_witness_cosigns_our_own_log_as_it_grows(asked: Asked) -> None:
 def test_two_parts_of_ours_understand_each_other(asked: Asked) -> None:
     """The client of this home asks its own witness over HTTP, which has seen the log before, or not."""
     workspace = asked.world.workspace
-    policy = f"witness we {Witness.open(workspace).key.format()} {asked.world.url}/witness\nquorum we\n"
+    policy = f"witness we {Witness.open(workspace).keys[0].format()} {asked.world.url}/witness\nquorum we\n"
     (workspace.path / "witness.policy").write_text(policy)
     settings = workspace.settings
     workspace.settings = settings.model_copy(update={"witnesses": WitnessesSettings()})
@@ -248,7 +315,8 @@ def test_two_parts_of_ours_understand_each_other(asked: Asked) -> None:
 def test_the_key_and_the_state_are_shown(asked: Asked) -> None:
     folder = asked.world.workspace.path
     key = ematerials("witness", "key", "-w", folder, "--json").json
-    assert key == {"name": NAME, "vkey": vkey(NAME, 4, asked.public), "plain_vkey": vkey(NAME, 1, asked.public)}
+    vkeys = {"vkey": vkey(NAME, 4, asked.public), "plain_vkey": vkey(NAME, 1, asked.public), "ml_dsa_vkey": None}
+    assert key == {"name": NAME, **vkeys}
     assert ematerials("witness", "key", "-w", folder).out.split() == [key["vkey"], key["plain_vkey"]]
     assert key_id(NAME, 4, asked.public).hex() in key["vkey"]
     assert asked.public != asked.world.workspace.log_key.public_key
@@ -261,7 +329,7 @@ def test_the_key_and_the_state_are_shown(asked: Asked) -> None:
 
 
 def test_the_key_stays_and_is_not_replaced(asked: Asked) -> None:
-    assert Witness.open(asked.world.workspace).key.public_key == asked.public
+    assert Witness.open(asked.world.workspace).keys[0].public_key == asked.public
     refused = ematerials("key", "rotate", names.WITNESS_KEY, "-w", asked.world.workspace.path, "--json")
     assert refused.error_code == "key.fixed"
 

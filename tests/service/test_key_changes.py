@@ -132,7 +132,7 @@ def test_a_revocation_is_repeatable_and_only_gets_stronger(workspace: Workspace)
     assert len(trust_history(workspace, 1, now)) == count
     for reason, at in (("superseded", None), ("unspecified", None), ("compromised", now)):
         with pytest.raises(RefusedError) as refused:
-            revoke_key(workspace, old, reason, at=at, now=now)  # type: ignore[arg-type]  # from a tuple of words
+            revoke_key(workspace, old, reason, at=at, now=now)
         assert refused.value.code == "key.revoked"
     earlier = revoke_key(workspace, old, "compromised", at=now - 200, now=now).key.revoked
     assert earlier is not None
@@ -188,7 +188,7 @@ def test_keys_that_are_not_in_the_list_stay(workspace: Workspace, name: str) -> 
 def test_another_algorithm_and_both_families(workspace: Workspace) -> None:
     assert rotate(workspace, "issue", Successor("ES384"))
     bundle = make_bundle(workspace, new_report(workspace, 2014))
-    assert workspace.keyring.find(line(workspace, "issue"), signed_by(bundle)) is not None  # type: ignore[arg-type]
+    assert workspace.keyring.find(line(workspace, "issue"), signed_by(bundle)) is not None
     operator = district_bureau(workspace.catalogue)
     dual = replace(operator, keys=KeyTerms(algorithms=(("issue", "ES384"), ("issue", "SM2-SM3"))))
     add_organisation(workspace, dual, clock.now())

@@ -34,5 +34,8 @@ def test_a_restored_backup_can_not_fork_the_log(story: Story, tmp_path: Path) ->
     refused = register(home, 2032)
     assert (refused.code, refused.json["error"]["code"]) == (3, "log.behind-chain")
     assert "only" in refused.json["error"]["message"]
+    told = ematerials("anchor", "status", "-w", home, "--json")
+    assert (told.code, told.json["chains"][0]["alarms"]) == (4, ["log.behind-chain"])
     restore(later, home)
+    assert ematerials("anchor", "status", "-w", home).code == 0
     assert register(home, 2032).code == 0

@@ -130,7 +130,7 @@ def wait_for(what: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def make_workspace(folder: Path) -> Workspace:
+def make_workspace(folder: Path, *, database: str | None = None) -> Workspace:
     """A workspace with an issuing operator, a department elsewhere, and an issuer that keeps its own keys."""
     issuer = Organisation(
         ISSUER.removeprefix("uscc:"),
@@ -141,7 +141,7 @@ def make_workspace(folder: Path) -> Workspace:
         types=("business-licence",),
         bases=("holder",),
     )
-    create_workspace(folder, NewWorkspace(issuer, ORIGIN))
+    create_workspace(folder, NewWorkspace(issuer, ORIGIN, database=database))
     workspace = Workspace.open(folder)
     department = Organisation(
         DEPARTMENT.removeprefix("uscc:"),
@@ -191,7 +191,8 @@ def running(workspace: Workspace) -> Iterator[str]:
     socket = server.config.bind_socket()
     url = f"http://127.0.0.1:{socket.getsockname()[1]}"
     service = workspace.settings.service.model_copy(update={"public_url": url, "anchor_every_seconds": 1})
-    workspace.settings = workspace.settings.model_copy(update={"service": service})
+    chains = {name: chain.model_copy(update={"every_seconds": 0}) for name, chain in workspace.settings.chains.items()}
+    workspace.settings = workspace.settings.model_copy(update={"service": service, "chains": chains})
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
     thread.start()
     try:
@@ -204,9 +205,9 @@ def running(workspace: Workspace) -> Iterator[str]:
 
 
 @contextmanager
-def running_world(folder: Path) -> Iterator[World]:
+def running_world(folder: Path, *, database: str | None = None) -> Iterator[World]:
     """A workspace and its service."""
-    with make_workspace(folder) as workspace:
+    with make_workspace(folder, database=database) as workspace:
         signers = list_signing_issuer(workspace)
         with running(workspace) as url:
             world = World(workspace, url, signers)

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -54,8 +54,11 @@ class TestLog:
         self._log, self._signer = log, signer
 
     def append(self, entry: bytes) -> Appended:
-        appended = self._log.append([entry], signer=self._signer, known_head=None)
-        return Appended(appended.indices[0], duplicate=False)
+        return self.append_all([entry])[0]
+
+    def append_all(self, entries: Sequence[bytes]) -> tuple[Appended, ...]:
+        appended = self._log.append(entries, signer=self._signer, known_head=None)
+        return tuple(map(Appended, appended.indices, appended.duplicates))
 
     def entry(self, index: int) -> bytes | None:
         return self._log.entry(index)
@@ -140,6 +143,7 @@ class HomeKit:
         return FileVault(self.folder, SqlVaultKeys(conn), key_encryption_key=self.vault_key, random_bytes=os.urandom)
 
     def ports(self, conn: Connection) -> HomePorts:
+        vault = self.vault(conn)
         return HomePorts(
             materials=SqlMaterialStore(conn),
             statuses=SqlStatusStore(conn, entries=self.list_size),
@@ -147,7 +151,8 @@ class HomeKit:
             events=SqlEventStore(conn),
             signatures=SqlSignatureStore(conn),
             timestamps=SqlTimestampStore(conn),
-            vault=self.vault(conn),
+            sealer=vault.sealer,
+            vault=vault,
             log=TestLog(SqlLog(conn, ORIGIN), self.log_key),
         )
 

@@ -20,6 +20,7 @@ from materials.grants.retrieve import Refused, Released, Retrieval, retrieve_und
 from materials.grants.terms import GrantDetail
 from materials.grants.usage import VerifiedUsage, parse_usage, verify_usage, verify_usage_chain
 from materials.grants.usage_record import UsageRecord
+from materials.registry.places import allocate_place
 from materials.registry.register import register
 from materials.store.grants import SqlGrantStore, SqlUseCounter
 from materials.store.usage import SqlAnswerStore, SqlUsageStore
@@ -94,7 +95,7 @@ class Desk:
     def place(self, jti: str) -> StatusRef:
         """A place in the home's list of grants, allocated and committed."""
         with self.unit() as ports:
-            return ports.home.statuses.allocate(w.GRANT_LIST, jti, os.urandom)
+            return allocate_place(ports.home.statuses, w.GRANT_LIST, jti, os.urandom)
 
     def long_lived(self) -> GrantChain:
         """A chain whose links all have a status."""

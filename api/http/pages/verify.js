@@ -3,7 +3,7 @@
 
 const FACETS = {
   integrity: "完整性", signature: "签名", issuer: "颁发机构", inclusion: "日志收录", checkpoint: "日志检查点",
-  anchor: "上链锚定", timestamp: "时间戳", validity: "有效期", status: "证照状态", grant: "授权", file: "文件",
+  witness: "见证签名", anchor: "上链锚定", timestamp: "时间戳", validity: "有效期", status: "证照状态", grant: "授权", file: "文件",
 };
 const VERDICTS = {
   "valid": "通过", "invalid": "不通过", "undetermined": "无法判定", "not checked": "未检查",

@@ -1,27 +1,32 @@
 """Which grade a new profile may lead to."""
 
+from pathlib import Path
+
 import pytest
 
 from anchors import Grade
-from anchors.devchain.chain import DEFAULT_CHAIN_ID
-from api.chain_setup import highest_grade
-from api.settings import ChainSettings
-
-RPC = ChainSettings(kind="rpc", urls=("http://127.0.0.1:1",))
+from anchors.deploy import Network, deploy_contract
+from anchors.node import Endpoint
+from api.chain_profiles import ProfileRequest, make_profile
+from tests.support.devchain_world import GOVERNOR, account_of, open_chain
 
 
 @pytest.mark.parametrize(
-    ("settings", "chain_id", "grade"),
+    ("chain_id", "development", "grade"),
     [
-        (ChainSettings(), DEFAULT_CHAIN_ID, Grade.UNSEALED_DEV),
-        (ChainSettings(), 1337, Grade.UNSEALED_DEV),
-        (RPC, DEFAULT_CHAIN_ID, Grade.UNSEALED_DEV),
-        (RPC, 20300, Grade.UNSEALED_DEV),
-        (RPC, 1337, Grade.FINAL_BFT),
-        (RPC, 21000, Grade.FINAL_BFT),
+        (20261, False, Grade.UNSEALED_DEV),
+        (20300, False, Grade.UNSEALED_DEV),
+        (20999, False, Grade.UNSEALED_DEV),
+        (1337, True, Grade.UNSEALED_DEV),
+        (1337, False, Grade.FINAL_BFT),
+        (21000, False, Grade.FINAL_BFT),
     ],
 )
 def test_a_development_chain_never_gives_a_production_grade(
-    settings: ChainSettings, chain_id: int, grade: Grade
+    tmp_path: Path, chain_id: int, development: bool, grade: Grade
 ) -> None:
-    assert highest_grade(settings, chain_id) is grade
+    with open_chain(tmp_path / "chain.db", chain_id=chain_id) as chain:
+        contract = deploy_contract(Network(chain.dispatch, chain_id), governor=account_of(GOVERNOR)).address
+        request = ProfileRequest(None, contract, development=development)
+        profile = make_profile(Endpoint("chain", chain.dispatch), request, default_id=str)
+    assert (profile.chain_id, profile.max_grade) == (chain_id, grade)

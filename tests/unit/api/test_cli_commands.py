@@ -223,6 +223,15 @@ def test_wrong_and_missing_passphrase(home: Path, monkeypatch: pytest.MonkeyPatc
     assert (ran.code, ran.error_code) == (69, "passphrase.missing")
 
 
+def test_what_could_not_be_checked_is_not_called_wrong(home: Path) -> None:
+    for path in home.glob("chain.db*"):
+        path.unlink()
+    ran = ematerials("fsck", "-w", home)
+    assert ran.code == 2
+    assert "? 区块链暂时无法访问" in ran.out
+    assert "✘" not in ran.out
+
+
 @pytest.mark.parametrize("text", ["no_such_key = 1\n", "[chain]\nkind = 'paper'\n", "{{{", "\udcff", ""])
 def test_settings_that_are_none(home: Path, text: str) -> None:
     settings = home / "ematerials.toml"

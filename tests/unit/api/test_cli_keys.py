@@ -43,10 +43,10 @@ def test_list_says_where_each_key_is_and_what_it_is_for(home: Path) -> None:
     keys = listed(home)
     assert set(keys) >= {"home.log", "home.list", "home.secret", "home.anchor", "party.owner", ISSUE}
     assert {each["where"] for each in keys.values()} == {"file"}
-    (entry,) = keys[ISSUE]["listed"]  # type: ignore[misc]  # a list in the JSON
+    (entry,) = keys[ISSUE]["listed"]
     assert (entry["entity"], entry["role"], entry["state"], entry["revoked"]) == (OPERATOR, "issue", "current", None)
-    assert [each["role"] for each in keys["home.log"]["listed"]] == ["log"]  # type: ignore[attr-defined]
-    assert [each["role"] for each in keys["home.list"]["listed"]] == ["list"]  # type: ignore[attr-defined]
+    assert [each["role"] for each in keys["home.log"]["listed"]] == ["log"]
+    assert [each["role"] for each in keys["home.list"]["listed"]] == ["list"]
     assert keys["home.secret"]["key_id"] is None
     assert str(keys["home.anchor"]["address"]).startswith("0x")
     plain = done(ematerials("key", "list", "-w", home)).out
@@ -58,12 +58,12 @@ def test_rotate_and_revoke_show_in_the_list(home: Path) -> None:
     rotated = done(key(home, "rotate", ISSUE)).json
     assert rotated["ended"] == [old]
     assert rotated["name"] == f"{ISSUE}.{rotated['key_id']}"
-    assert [each["state"] for each in listed(home)[rotated["name"]]["listed"]] == ["current"]  # type: ignore[attr-defined]
+    assert [each["state"] for each in listed(home)[rotated["name"]]["listed"]] == ["current"]
     revoked = done(key(home, "revoke", "--reason", "compromised", "--yes", "--", str(old))).json
     assert (revoked["changed"], revoked["revoked"]["reason"]) == (True, "compromised")
     again = done(key(home, "revoke", "--reason", "compromised", "--yes", "--", str(old))).json
     assert (again["changed"], again["revoked"]) == (False, revoked["revoked"])
-    assert [each["state"] for each in listed(home)[ISSUE]["listed"]] == ["compromised"]  # type: ignore[attr-defined]
+    assert [each["state"] for each in listed(home)[ISSUE]["listed"]] == ["compromised"]
     plain = done(ematerials("key", "revoke", "--reason", "compromised", "--yes", "-w", home, "--", str(old)))
     assert "time stamp" in plain.err
 
@@ -72,7 +72,7 @@ def test_revoke_asks_first(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     ran = ematerials("key", "revoke", ISSUE, "--reason", "compromised", "-w", home)
     assert ran.code == 130
-    assert [each["state"] for each in listed(home)[ISSUE]["listed"]] == ["current"]  # type: ignore[attr-defined]
+    assert [each["state"] for each in listed(home)[ISSUE]["listed"]] == ["current"]
 
 
 @pytest.mark.parametrize("name", ["home.log", "home.governor", "home.anchor", "home.secret", "owner", "party.agent"])
@@ -183,10 +183,10 @@ def test_public_keys_in_all_forms(home: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("algorithm", ["Ed25519", "ES256", "ES384", "SM2-SM3"])
 def test_import_in_every_form(home: Path, tmp_path: Path, algorithm: str) -> None:
-    signer = generate_signer(algorithm, clock.random_bytes)  # type: ignore[arg-type]  # from a tuple of words
+    signer = generate_signer(algorithm, clock.random_bytes)
     for form in ("pem", "der", "jwk"):
         file = tmp_path / f"key.{form}"
-        file.write_bytes(export_private_key(signer, form=form))  # type: ignore[arg-type]  # from a tuple of words
+        file.write_bytes(export_private_key(signer, form=form))
         ran = done(key(home, "import", "mine", file))
         assert (ran.json["new"], ran.json["key_id"]) == (form == "pem", signer.public_key.key_id)
     other = tmp_path / "other"
@@ -235,7 +235,7 @@ def test_a_key_brought_along_becomes_an_organisations(home: Path, tmp_path: Path
     done(key(home, "import", f"uscc:{department}.issue", tmp_path / "key.pem"))
     names = ("--name", "样例镇（虚构）", "--region", "310110", "--issues", "enterprise-annual-report")
     done(ematerials("org", "add", department, *names, "-w", home, "--json"))
-    (entry,) = listed(home)[f"uscc:{department}.issue"]["listed"]  # type: ignore[misc]  # a list in the JSON
+    (entry,) = listed(home)[f"uscc:{department}.issue"]["listed"]
     assert (entry["role"], entry["state"]) == ("issue", "current")
 
 

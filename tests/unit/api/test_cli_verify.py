@@ -67,6 +67,23 @@ def test_with_a_file(folder: Path) -> None:
     assert (ran.code, ran.json["facets"]["file"]["code"]) == (2, "file.not-disclosed")
 
 
+def test_with_a_policy_on_witnesses(folder: Path) -> None:
+    """None cosigned this checkpoint; who asks for none gets a yes, who asks for one no answer."""
+    policy = folder / "policy"
+    vkey = "witness.example/w1+e42b2f2c+BDtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"
+    for text, code, word in (
+        ("quorum none\n", 0, "ok"),
+        (f"witness w {vkey}\nquorum w\n", 2, "witness.quorum"),
+        (f"log {vkey.replace('+BD', '+AT')}\nquorum none\n", 1, "note.vkey"),
+        ("", 1, "policy.form"),
+    ):
+        policy.write_text(text)
+        ran = verify(folder, "licence", "--witness-policy", policy, "--json")
+        assert ran.code == code, text
+        assert word == (ran.json["facets"]["witness"]["code"] if "facets" in ran.json else ran.error_code)
+    assert verify(folder, "licence", "--json").json["facets"]["witness"]["verdict"] == "not checked"
+
+
 def test_at_another_time(story: Story, folder: Path) -> None:
     def at(time: str) -> tuple[int, set[str]]:
         ran = verify(folder, "licence", "--at", time, "--json")

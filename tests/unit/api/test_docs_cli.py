@@ -20,6 +20,8 @@ def _commands(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str
     if inner is None:
         yield " ".join(path), command
         return
+    if getattr(command, "invoke_without_command", False):
+        yield " ".join(path), command
     for name, each in inner.items():
         yield from _commands(each, (*path, name))
 

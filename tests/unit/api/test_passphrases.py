@@ -37,7 +37,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def code_of(kind: type[LedgerError], read: object, *arguments: object) -> tuple[str, str]:
     with pytest.raises(kind) as raised:
-        read(*arguments)  # type: ignore[operator]
+        read(*arguments)
     return raised.value.code, str(raised.value)
 
 

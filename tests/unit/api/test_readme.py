@@ -42,7 +42,12 @@ def test_the_example_runs_in_an_empty_folder(tmp_path: Path) -> None:
     assert {"integrity", "signature", "issuer", "inclusion", "checkpoint", "anchor", "validity", "status"} == {
         facet for facet, verdict in facets.items() if verdict == "valid"
     }
-    assert {facet for facet, verdict in facets.items() if verdict == "not checked"} == {"timestamp", "grant", "file"}
+    assert {facet for facet, verdict in facets.items() if verdict == "not checked"} == {
+        "witness",
+        "timestamp",
+        "grant",
+        "file",
+    }
 
 
 @pytest.mark.parametrize("name", _PAGES)
