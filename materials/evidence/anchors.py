@@ -13,7 +13,6 @@ from ledger import Checkpoint
 from materials.evidence.case import Case
 from materials.evidence.parents import climb_parents
 from materials.report import AnchorAnswer, Facet, Verdict
-from materials.trust.model import VerifiedTrustList
 from signing import JsonValue, MalformedError, NoteKey, UnavailableError, VerificationError
 
 
@@ -29,7 +28,7 @@ def judge_anchors(case: Case, checkpoint: Checkpoint | None) -> tuple[VerifiedAn
         missing = "the bundle holds no anchor proof: not anchored yet, or left out"
         case.judge.find(Facet.ANCHOR, Verdict.UNDETERMINED, "anchor.pending", missing)
         return ()
-    find_log = partial(_find_log, case.trust, levels, bool(case.anchors))
+    find_log = partial(_find_log, case, levels, bool(case.anchors))
     proved = [_judge_one(case, value, levels, find_log) for value in values]
     _judge_all(case)
     held = [anchor for anchor in proved if anchor is not None]
@@ -64,7 +63,7 @@ def _judge_one(
     return None
 
 
-def _find_log(trust: VerifiedTrustList, levels: Sequence[Checkpoint], cut: bool, origin: str) -> NoteKey:
+def _find_log(case: Case, levels: Sequence[Checkpoint], cut: bool, origin: str) -> NoteKey:
     """The key of one of the logs whose anchors count: that of the receipt, and those above it that were reached.
 
     Where the way up was ``cut``, another log may stand further above.
@@ -73,7 +72,7 @@ def _find_log(trust: VerifiedTrustList, levels: Sequence[Checkpoint], cut: bool,
         if cut:
             raise UnavailableError("parent.unknown-log", "the anchor is of a log that the bundle does not lead to")
         raise VerificationError("anchor.not-covered", "the anchor is of another log than those of the bundle")
-    return trust.list.find_log(origin)
+    return case.trust.list.find_log(origin)
 
 
 def _check_covering(checked: CheckedAnchor, levels: Sequence[Checkpoint]) -> VerifiedAnchor:
