@@ -28,7 +28,7 @@ demo: $(VENV)/.run ## the main job as a story, on the embedded defaults · 演�
 	@$(BIN)/ematerials demo --workspace $(WORKSPACE)
 
 test: $(VENV)/.dev test-servers ## the test suite · 运行测试
-	@$(BIN)/python -m pytest -n 2 -q
+	@$(BIN)/python -m pytest -n 4 -q
 
 test-servers: ## what tests run beside themselves: SoftHSM2 (apt-get), anvil (npm), geth (Go) · 安装测试所需的外部程序
 	@sh tests/support/install_softhsm.sh
