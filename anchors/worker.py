@@ -18,6 +18,7 @@ from anchors.desk import Desk, Transactions, Work
 from anchors.equivocation import EquivocationError
 from anchors.guard import LogView
 from anchors.outbox import (
+    ENDED,
     NEXT,
     Call,
     Fee,
@@ -84,8 +85,9 @@ class AnchorWorker:
         last: Submission | None = None
         with self._session(now):
             self._upkeep.look_back(now=now)
-            for step in range(_MAX_STEPS):
-                stepped = self.advance(now=now, requested=requested and step == 0)
+            for _ in range(_MAX_STEPS):
+                begins = last is None or last.state in ENDED  # no pause in the midst of a submission is passed over
+                stepped = self.advance(now=now, requested=requested and begins)
                 if stepped is None or stepped == last:
                     break
                 last = stepped

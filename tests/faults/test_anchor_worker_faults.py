@@ -12,6 +12,7 @@ from anchors.contract import origin_id
 from anchors.deploy import set_anchorer
 from anchors.leases import LEASE_SECONDS
 from anchors.outbox import State, Submission
+from anchors.policy import AnchorPolicy
 from anchors.worker import AnchorWorker
 from ledger import Checkpoint
 from ledger.database import open_engine
@@ -294,3 +295,16 @@ def test_a_worker_that_slept_through_its_lease_is_refused(world: AnchorWorld, mo
     assert refused.value.code == "outbox.fenced"
     settle(world)
     assert nonce_count(world) == 1
+
+
+def test_what_was_asked_for_is_anchored_after_what_another_process_began(world: AnchorWorld) -> None:
+    begun = world.worker()
+    while (step := begun.advance(now=world.now)) is not None and step.state is not State.SENT:
+        pass
+    world.grow(5, 9)
+    world.now += LEASE_SECONDS + 1
+    world.policy = AnchorPolicy(seconds=10**6, entries=10**6)
+    done = world.worker().run(now=world.now, requested=True)
+    assert done is not None
+    assert (done.state, done.size) == (State.PROVEN, 9)
+    assert anchored_sizes(world.dev) == [5, 9]

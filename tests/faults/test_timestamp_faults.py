@@ -116,6 +116,8 @@ def test_the_service_stamps_beside_its_requests_and_logs_trouble_once(
 ) -> None:
     server.fault = "error"
     with Workspace.open(home) as workspace:
+        service = workspace.settings.service.model_copy(update={"anchor_every_seconds": 1})
+        workspace.settings = workspace.settings.model_copy(update={"service": service})
         stamping = stamping_rounds(workspace)
         stamping.start()
         wait_for(lambda: server.asked >= 2)

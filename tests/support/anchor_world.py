@@ -35,6 +35,7 @@ from anchors.devchain.chain import DevChain
 from anchors.evm import EvmChain
 from anchors.node import Endpoint
 from anchors.outbox import Submission
+from anchors.policy import AnchorPolicy
 from anchors.store import SqlAnchorProofs, SqlOutbox
 from anchors.transaction import sign_transaction
 from anchors.worker import AnchorWorker
@@ -103,6 +104,7 @@ class AnchorWorld:
     now: int = NOW
     commits_to_kill: int = field(default=-1)
     workers: Iterator[int] = field(default_factory=count)
+    policy: AnchorPolicy = field(default_factory=AnchorPolicy)
 
     @classmethod
     def create(cls, engine: Engine, folder: Path) -> "AnchorWorld":
@@ -138,6 +140,7 @@ class AnchorWorld:
             transactions=self.transaction,
             log=lambda connection: SqlLog(connection, ORIGIN),
             owner=f"worker {next(self.workers)}",
+            policy=self.policy,
         )
 
     def run(self) -> Submission | None:
