@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import uvicorn
 
 from anchors import AnchorProof, read_anchor_proof
@@ -24,8 +23,9 @@ from tests.support.command_line import Ran, ematerials
 from tests.support.devchain_world import open_chain, result
 from tests.support.http_world import make_workspace
 from tests.support.kill_worker import register_number
+from tests.support.tsa import needs_openssl
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl command is not installed")
+pytestmark = needs_openssl
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """One exchange with a node over HTTP: exactly JSON-RPC goes out; nothing endless, oversized or crooked comes in."""
 
 import json
-import shutil
 import ssl
 import subprocess
 import time
@@ -19,6 +18,7 @@ from anchors.node import Endpoint
 from anchors.rpc_http import ANSWER_MAX_BYTES, HttpNode
 from signing import MalformedError, UnavailableError
 from tests.support.hostile_server import hostile, ok
+from tests.support.tsa import needs_openssl
 
 
 def ask(url: str, *, seconds: float = 5) -> Endpoint:
@@ -218,7 +218,7 @@ def tls_port(tmp_path: Path) -> Iterator[tuple[int, Path]]:
         server.shutdown()
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl command is not installed")
+@needs_openssl
 def test_tls_with_the_consortiums_own_root(tls_port: tuple[int, Path]) -> None:
     port, certificate = tls_port
     context = ssl.create_default_context(cafile=str(certificate))
